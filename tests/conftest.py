@@ -1,0 +1,67 @@
+"""What every test may ask for: shared photos and frames, scikit-image's photos, the EMVA 1288 referee."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before torch is loaded: as many workers as cores run side by side, each on one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+# In CI the examples are the same in every run, so that a failure belongs to the change; elsewhere they are new ones each time.
+# No deadline: the first example of a test may compile a kernel.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, max_examples=50)
+hypothesis.settings.register_profile("local", deadline=None, print_blob=True, max_examples=50)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# The colour photos that lie in scikit-image's wheel; its other ones are downloaded when asked for.
+PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+def shared_folder(environment: dict[str, str], repository: Path) -> Path:
+    """Return the folder of shared test data. Skips the test where it is missing; in CI that is a failure."""
+    folder = Path(environment.get("CAMPIPE_SHARED") or repository.parent / "shared" / "data")
+    if folder.is_dir():
+        return folder
+    message = f"no shared test data in {folder}; name their folder with CAMPIPE_SHARED"
+    if environment.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared test data: CAMPIPE_SHARED, or shared/data beside the repository."""
+    return shared_folder(dict(os.environ), REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, np.ndarray]:
+    """Real colour photos, by name: (H, W, 3) uint8, sRGB, from 300 x 451 to 512 x 512 and 427 x 640; read-only."""
+    data = pytest.importorskip("skimage.data")
+    pictures = {name: getattr(data, name)() for name in PHOTOS}
+    for picture in pictures.values():
+        picture.setflags(write=False)
+    return pictures
+
+
+@pytest.fixture
+def emva1288(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """The `emva1288` package, release 1.0.2, which still calls a function that NumPy 2 took away."""
+    monkeypatch.setattr(np, "asfarray", lambda a, dtype=float: np.asarray(a, dtype=dtype), raising=False)
+    yield pytest.importorskip("emva1288")
