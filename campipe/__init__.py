@@ -1,0 +1,1 @@
+"""campipe: a differentiable camera, from photons to pixels."""
