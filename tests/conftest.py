@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-# Before torch is loaded: as many workers as cores run side by side, each on one thread.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from types import ModuleType
 
 import hypothesis
 import numpy as np
 import pytest
 import torch
 
+# As many workers as cores run side by side.
 torch.set_num_threads(1)
 
 # In CI the examples are the same in every run, so that a failure belongs to the change; elsewhere they are new ones each time.
@@ -53,15 +52,20 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def photos() -> dict[str, np.ndarray]:
     """Real colour photos, by name: (H, W, 3) uint8, sRGB, from 300 x 451 to 512 x 512 and 427 x 640; read-only."""
-    data = pytest.importorskip("skimage.data")
+    import skimage.data as data
+
     pictures = {name: getattr(data, name)() for name in PHOTOS}
     for picture in pictures.values():
         picture.setflags(write=False)
     return pictures
 
 
-@pytest.fixture
-def emva1288(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+@pytest.fixture(scope="session")
+def emva1288() -> Iterator[ModuleType]:
     """The `emva1288` package, release 1.0.2, which still calls a function that NumPy 2 took away."""
-    monkeypatch.setattr(np, "asfarray", lambda a, dtype=float: np.asarray(a, dtype=dtype), raising=False)
-    yield pytest.importorskip("emva1288")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np, "asfarray", lambda a, dtype=float: np.asarray(a, dtype=dtype), raising=False)
+        import emva1288 as package
+        import emva1288.process
+
+        yield package
