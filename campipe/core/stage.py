@@ -268,6 +268,7 @@ def _remembering(init: Any) -> Any:
         outermost = "_arguments" not in self.__dict__
         if outermost:
             bound = inspect.signature(init).bind(self, *args, **kwargs)
+            bound.apply_defaults()
             arguments = dict(list(bound.arguments.items())[1:])
             arguments.update(arguments.pop("options", {}))
             object.__setattr__(self, "_arguments", arguments)
