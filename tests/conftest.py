@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 # In CI the examples are the same in every run, so that a failure belongs to the change; elsewhere they are new ones each time.
 # No deadline: the first example of a test may compile a kernel.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, max_examples=50)
-hypothesis.settings.register_profile("local", deadline=None, print_blob=True, max_examples=50)
+hypothesis.settings.register_profile("local", derandomize=False, deadline=None, print_blob=True, max_examples=50)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 REPOSITORY = Path(__file__).resolve().parents[1]

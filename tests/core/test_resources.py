@@ -16,8 +16,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "campipe"
     package.mkdir()
     (tmp_path / "pyproject.toml").touch()
-    shipped = ("cameras/red.toml", "cameras/blue.toml", "cameras/red.md", "cameras/.hidden.toml")
-    for name in (*(f"data/{camera}" for camera in shipped), "pipelines/pairs.yaml"):
+    # Neither this order nor its reverse, in which file systems list, is the alphabet's.
+    cameras = ("red.toml", "blue.toml", "red.md", ".hidden.toml", "white.toml", "green.toml")
+    for name in (*(f"data/cameras/{camera}" for camera in cameras), "pipelines/pairs.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     monkeypatch.setattr(resources, "_PACKAGE", package)
@@ -43,7 +44,7 @@ def test_a_foreign_folder_beside_an_installed_package_is_not_taken(place):
 
 
 def test_a_listing_gives_sorted_names_without_their_suffix(place):
-    assert resources.listing("data", "cameras", suffix=".toml") == ["blue", "red"]
+    assert resources.listing("data", "cameras", suffix=".toml") == ["blue", "green", "red", "white"]
     assert resources.listing("pipelines") == ["pairs.yaml"]
 
 
