@@ -18,7 +18,8 @@ class CampipeError(ValueError):
         """Return the same error with the enclosing stage `name` put before its path."""
         return type(self)(self.message, (name, *self.path))
 
-    def __reduce__(self):  # type: ignore[no-untyped-def]  # keeps the path when a worker process hands the error over
+    def __reduce__(self) -> tuple[type[CampipeError], tuple[str, tuple[str, ...]]]:
+        # Keeps the path when a worker process hands the error over.
         return type(self), (self.message, self.path)
 
 

@@ -17,7 +17,7 @@ from campipe.core.spaces import space as space_row
 
 _STATIC = ("pattern", "camera", "absolute")
 _WHOLE = ("item", "frame", "serial", "origin")  # whole numbers, int64
-_TABLES = ("black_level", "white_level", "gain", "noise")  # may have a last (h, w) for the positions of the pattern
+_TABLES = {"black_level": 3, "white_level": 3, "gain": 3, "noise": 4}  # with so many axes, the last two are positions of the pattern
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Capture:
     noise          (B, 2), (B, 2, h, w) or (B, 2, C): S and O of the DNG specification, variance = S x + O with x in [0, 1]
     tone           (B,) strength of the tone curve that rendering applies
     brightness     (B,) factor on linear light that rendering applies
+    clamped        (B,) fraction of scene values that were below 0 and were clamped on the way to photons
     wavelengths    (B, C), nm
     """
 
@@ -62,6 +63,7 @@ class Capture:
     noise: Tensor | None = None
     tone: Tensor | None = None
     brightness: Tensor | None = None
+    clamped: Tensor | None = None
     wavelengths: Tensor | None = None
 
     def replace(self, **changes: Any) -> Capture:
@@ -75,7 +77,7 @@ class Capture:
     def batched(self, batch: int, device: torch.device) -> Capture:
         """Return a copy in which every number has the batch axis; a ShapeError names the entry that does not fit."""
         patterns.check(self.pattern)
-        changes = {}
+        changes: dict[str, Tensor] = {}
         for name, value in ((f.name, getattr(self, f.name)) for f in fields(self) if f.name not in _STATIC):
             if value is None:
                 continue
@@ -92,7 +94,7 @@ class Capture:
                 raise ShapeError(f"capture.{name} needs {batch} rows, one per item, but its shape is {tuple(tensor.shape)}")
             if tensor is not value:
                 changes[name] = tensor
-        return replace(self, **changes) if changes else self
+        return self.replace(**changes) if changes else self
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class Frame:
         if not (0 <= y and 0 <= x and height > 0 and width > 0 and y + height <= self.height and x + width <= self.width):
             raise ShapeError(f"a crop of {height} x {width} at ({y}, {x}) does not lie inside a frame of {self.height} x {self.width}")
         capture = self.capture
-        tables = {n: torch.roll(t, (-y, -x), (-2, -1)) for n, t in capture.tensors().items() if n in _TABLES and t.ndim >= (4 if n == "noise" else 3)}
+        tables = {n: torch.roll(t, (-y, -x), (-2, -1)) for n, t in capture.tensors().items() if t.ndim == _TABLES.get(n)}
         origin = self.origin() + torch.tensor([y, x], device=self.data.device)
         capture = capture.replace(pattern=patterns.roll(capture.pattern, y, x), origin=origin, **tables)
         return Frame(self.data[..., y : y + height, x : x + width], self.space, capture)
@@ -191,7 +193,9 @@ class Frame:
         item = torch.arange(b) if self.capture.item is None else self.capture.item.cpu()
         if key is not None and key.item is not None:
             if len(key.item) != b:
-                raise ShapeError(f"the key stands for {len(key.item)} items, but the batch has {b}; use key.items(numbers) with one number per item")
+                raise ShapeError(
+                    f"the key stands for {len(key.item)} items, but the batch has {b}; use key.items(numbers) with one number per item"
+                )
             item = torch.tensor(key.item)
         frame = torch.zeros(b, dtype=torch.int64) if self.capture.frame is None else self.capture.frame.cpu()
         origin = self.origin().cpu()
@@ -217,13 +221,11 @@ def collate(frames: Sequence[Frame]) -> Frame:
             )
     known = [f.capture.tensors() for f in frames]
     if any(k.keys() != known[0].keys() for k in known):
-        odd = sorted(set().union(*known) - set.intersection(*map(set, known)))
+        odd = sorted(name for name in {n for k in known for n in k} if not all(name in k for k in known))
         raise ShapeError(f"frames of one batch know the same things, but {', '.join(odd)} is missing in some")
     entries = {name: torch.cat([k[name] for k in known]) for name in known[0]}
-    if first.capture.item is None and len(frames) > 1:
-        entries.pop("item", None)
     camera = first.capture.camera if all(f.capture.camera == first.capture.camera for f in frames) else None
-    return Frame(torch.cat([f.data for f in frames]), first.space, replace(first.capture, camera=camera, **entries))
+    return Frame(torch.cat([f.data for f in frames]), first.space, first.capture.replace(camera=camera, **entries))
 
 
 def _flatten(frame: Frame) -> tuple[list[Tensor], tuple[Any, ...]]:

@@ -73,10 +73,10 @@ class Pipeline(Stage):
         # The outermost pipeline's own name is no part of any path, so that it may be called anything.
         if not isinstance(frame, Frame) or (self.reads and frame.space not in self.reads):
             return self.run(frame, shot)  # raises the error under this pipeline's name
-        out = self.apply(frame, shot)
+        out = self.transform(frame, shot)
         return out.replace(capture=self.annotate(out.capture, out, shot))
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         stages, i = self.stages, 0
         while i < len(stages):
             done = stages[i].offer(stages[i:], frame, shot)

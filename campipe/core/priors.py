@@ -74,7 +74,9 @@ class Normal:
         value = self.mean
         if self.std > 0:
             value = NormalDist(self.mean, self.std).inv_cdf(key.uniform() + 2.0**-54)
-        return min(max(value, self.low if self.low is not None else -math.inf), self.high if self.high is not None else math.inf)
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        return min(max(value, low), high)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ class Of:
     def given(self, camera: str) -> Any:
         """The number or prior for one camera."""
         if camera not in self.table:
-            raise CampipeError(f"a camera prior has an entry for every camera, but {camera!r} is missing; there are {', '.join(self.table)}")
+            raise CampipeError(
+                f"a camera prior has an entry for every camera, but {camera!r} is missing; there are {', '.join(self.table)}"
+            )
         return self.table[camera]
 
 

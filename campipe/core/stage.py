@@ -65,7 +65,7 @@ class Log(nn.Module):
 class Stage(nn.Module):
     """One step of the light path: reads a frame in one space, writes one in another, and changes nothing else.
 
-    A stage declares `reads` and `writes`, registers its physical numbers with `number`, and implements `apply`
+    A stage declares `reads` and `writes`, registers its physical numbers with `number`, and implements `transform`
     by a call of one function of `campipe.ops`. `forward` is sealed.
 
     reads     spaces that are accepted
@@ -83,7 +83,7 @@ class Stage(nn.Module):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "forward" in cls.__dict__:
-            raise TypeError(f"{cls.__name__}.forward is sealed by Stage; implement apply(frame, shot)")
+            raise TypeError(f"{cls.__name__}.forward is sealed by Stage; implement transform(frame, shot)")
         if "__init__" in cls.__dict__:
             cls.__init__ = _remembering(cls.__init__)  # type: ignore[method-assign]
 
@@ -141,7 +141,9 @@ class Stage(nn.Module):
         """
         return self.root(frame, self.shot(key, noise, draws, parameters))
 
-    def shot(self, key: Key | None, noise: bool, draws: Mapping[str, Tensor] | None, parameters: Mapping[str, Tensor | float] | None) -> Shot:
+    def shot(
+        self, key: Key | None, noise: bool, draws: Mapping[str, Tensor] | None, parameters: Mapping[str, Tensor | float] | None
+    ) -> Shot:
         """Check what a caller gave and put it into one value."""
         if key is not None and not isinstance(key, Key):
             raise CampipeError(f"key is a campipe Key, but {type(key).__name__} came; write key=Key(seed)")
@@ -162,11 +164,13 @@ class Stage(nn.Module):
         """Check the space, apply under the stage's own name, and put that name on every error."""
         try:
             if not isinstance(frame, Frame):
-                raise SpaceError(f"a Frame in {self._reads()} is needed, but {type(frame).__name__} came; wrap the tensor: Frame(tensor, space)")
+                raise SpaceError(
+                    f"a Frame in {self._reads()} is needed, but {type(frame).__name__} came; wrap the tensor: Frame(tensor, space)"
+                )
             if self.reads and frame.space not in self.reads:
                 raise SpaceError(f"a frame in {self._reads()} is needed, but one in {frame.space!r} came")
             shot = shot.enter(self.name)
-            out = self.apply(frame, shot)
+            out = self.transform(frame, shot)
             wanted = self.writes or frame.space
             if out.space != wanted:
                 raise SpaceError(f"the stage promised {wanted!r} and gave {out.space!r}")
@@ -174,9 +178,9 @@ class Stage(nn.Module):
         except CampipeError as error:
             raise error.within(self.name) from error.__cause__
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         """The step itself. To be implemented."""
-        raise CampipeError(f"{type(self).__name__} does not say what it does; implement apply(frame, shot)")
+        raise CampipeError(f"{type(self).__name__} does not say what it does; implement transform(frame, shot)")
 
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         """Write the stage's live numbers into the capture. `frame` gives shapes only."""

@@ -1,0 +1,131 @@
+"""What makes one sensor an individual: photo-response and dark-signal non-uniformity, by pixel, row and column."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor
+
+from campipe.core.frame import Frame
+from campipe.core.law import Law
+from campipe.core.random import Key
+from campipe.core.stage import Shot, Stage
+from campipe.ops import draws
+from campipe.ops.standard import over_planes
+
+_REMEMBERED = 2**25  # pixels of maps that are kept; a map is a pure function of its arguments
+_memory: OrderedDict[tuple[object, ...], Tensor] = OrderedDict()
+
+
+class FixedPattern(Stage):
+    """Base of the stages that add a map which hangs on the sensor's serial number alone.
+
+    pixel, row, column   standard deviations of the three independent parts; each is normal with mean 0
+    serial               number of the individual sensor; the same number gives the same map
+    """
+
+    primary = "pixel"
+
+    def __init__(self, pixel: float = 0.0, row: float = 0.0, column: float = 0.0, serial: int = 0, name: str | None = None) -> None:
+        super().__init__(name)
+        for part, std in (("pixel", pixel), ("row", row), ("column", column)):
+            self.number(part, std, positive=True)
+        self.serial = int(serial)
+
+    def map(self, frame: Frame, shot: Shot) -> Tensor | None:
+        """The map of the frame's place on the sensor, (1 | B, C, H, W) or None where it is zero everywhere."""
+        stds = {part: self.value(part, frame, shot) for part in ("pixel", "row", "column")}
+        live = {part: std for part, std in stds.items() if std.requires_grad or bool((std != 0).any())}
+        if not live:
+            return None
+        plain = all(std.numel() == 1 for std in live.values()) and not (
+            torch.is_grad_enabled() and any(s.requires_grad for s in live.values())
+        )
+        if not plain or frame.data.ndim == 6 or frame.data.device.type != "cpu":
+            return self._draw(frame, live)
+        place = tuple(map(tuple, frame.origin().unique(dim=0).tolist()))
+        if len(place) > 1:
+            return self._draw(frame, live)
+        numbers = tuple((part, float(std)) for part, std in live.items())
+        label = (type(self).__name__, self.name, self.serial, numbers, place, frame.data.shape[-3:], frame.data.dtype)
+        return remembered(label, lambda: self._draw(frame, live))
+
+    def _draw(self, frame: Frame, stds: dict[str, Tensor]) -> Tensor:
+        key = Key(self.serial).fold("fixed pattern").fold(self.name)
+        like = {"dtype": frame.data.dtype, "device": frame.data.device}
+        total = None
+        for part, std in stds.items():
+            grids = {"pixel": lambda g: g, "row": lambda g: g.rows(), "column": lambda g: g.columns()}
+            at = grids[part]
+            plane = over_planes(
+                frame, key.fold(part), lambda k, g, at=at: draws.normal(k, at(g.fixed() if frame.data.ndim == 4 else _still(g)), **like)
+            )  # type: ignore[misc]
+            total = plane * std if total is None else total + plane * std
+        assert total is not None
+        return total.expand(*total.shape[:-2], frame.height, frame.width)
+
+
+def _still(grid: object) -> object:
+    """The grid of a frame with views and times at no particular frame and item, one plane per plane."""
+    from dataclasses import replace
+
+    return replace(grid, frame=torch.zeros_like(grid.frame), item=torch.zeros_like(grid.item))  # type: ignore[attr-defined,type-var]
+
+
+def remembered(label: tuple[object, ...], draw: object) -> Tensor:
+    """A map drawn before for the same arguments, or a new one; the oldest ones are forgotten."""
+    if label in _memory:
+        _memory.move_to_end(label)
+        return _memory[label]
+    made: Tensor = draw().contiguous()  # type: ignore[operator]
+    _memory[label] = made
+    while len(_memory) > 1 and sum(m.numel() for m in _memory.values()) > _REMEMBERED:
+        _memory.popitem(last=False)
+    return made
+
+
+class Prnu(FixedPattern):
+    """Photo-response non-uniformity: multiply the expected charge of each pixel by 1 + a(x, y).
+
+    pixel, row, column   standard deviations of a, as fractions
+
+    It multiplies the expectation, before counting. The ideal leaves it out.
+    Source: EMVA 1288 Release 4.0, section 4. Gradient: exact, also to the standard deviations.
+    """
+
+    reads = ("rate",)
+    writes = "rate"
+
+    def response(self, frame: Frame, shot: Shot) -> Tensor | None:
+        """1 + a, or None where it is 1 everywhere."""
+        map = self.map(frame, shot)
+        return None if map is None else 1 + map
+
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
+        response = self.response(frame, shot) if shot.noise else None
+        return frame if response is None else frame.replace(frame.data * response)
+
+    def law(self, law: Law) -> Law:
+        response = self.response(law.frame(), law.shot)
+        return law if response is None else law.times(response)
+
+
+class Dsnu(FixedPattern):
+    """Dark-signal non-uniformity: add a fixed offset d(x, y) to the charge of each pixel.
+
+    pixel, row, column   standard deviations of d, e-
+
+    The ideal leaves it out. Source: EMVA 1288 Release 4.0, section 4. Gradient: exact, also to the standard deviations.
+    """
+
+    reads = ("electrons",)
+    writes = "electrons"
+
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
+        map = self.map(frame, shot) if shot.noise else None
+        return frame if map is None else frame.replace(frame.data + map)
+
+    def law(self, law: Law) -> Law:
+        map = self.map(law.frame(), law.shot)
+        return law if map is None else law.plus(map)

@@ -1,0 +1,197 @@
+"""FrameSensor: a sensor that counts photons in frames, put together from its stages in the order of the physics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from campipe.core.errors import CampipeError, ShapeError
+from campipe.core.frame import Capture, Frame
+from campipe.core.law import Law
+from campipe.core.pipeline import Pipeline
+from campipe.core.random import Key
+from campipe.core.stage import Shot, Stage
+from campipe.sensor.charge import DarkCurrent, FullWell, ShotNoise
+from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency
+from campipe.sensor.fixed_pattern import Dsnu, Prnu
+from campipe.sensor.readout import Adc, BlackLevel, Gain, ReadNoise, RowNoise, per_item
+
+
+class FrameSensor(Pipeline):
+    """Photons to digital numbers.
+
+    width, height        px; frames may be smaller, at an origin on the sensor
+    pattern              colour filters as pixel (0, 0) sees them, "RGGB" and so on; None: monochrome
+    serial               number of the individual: its fixed pattern hangs on it
+    quantum_efficiency   e-/photon, one number or three (R, G, B)
+    full_well            e-
+    dark_current         e-/s at 20 C; temperature in C; doubling in K
+    prnu                 fraction, standard deviation by pixel; prnu_row, prnu_column likewise
+    dsnu                 e-, standard deviation by pixel; dsnu_row, dsnu_column likewise
+    read_noise           e-, before the gain; read_shape: Tukey-lambda shape, None: normal
+    row_noise            e-, temporal, one number per row and frame
+    gain                 DN/e-
+    post_read_noise      DN, after the gain
+    black_level          DN, one number or a table (h, w) by position of the pattern
+    bits                 8 to 16
+
+    The stages have these names, so that "gain" is the path of the gain here, and "sensor.gain" in a camera.
+    An effect whose number is 0 costs nothing.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        pattern: str | None = "RGGB",
+        serial: int = 0,
+        *,
+        quantum_efficiency: float | Sequence[float] = 0.6,
+        full_well: float = 15000.0,
+        dark_current: float = 0.0,
+        temperature: float = 20.0,
+        doubling: float = 8.0,
+        prnu: float = 0.0,
+        prnu_row: float = 0.0,
+        prnu_column: float = 0.0,
+        dsnu: float = 0.0,
+        dsnu_row: float = 0.0,
+        dsnu_column: float = 0.0,
+        read_noise: float = 0.0,
+        read_shape: float | None = None,
+        row_noise: float = 0.0,
+        gain: float = 1.0,
+        post_read_noise: float = 0.0,
+        black_level: float | Sequence[Sequence[float]] = 0.0,
+        bits: int = 12,
+        name: str = "sensor",
+    ) -> None:
+        for label, size in (("width", width), ("height", height)):
+            if not isinstance(size, int) or size < 1:
+                raise CampipeError(f"{label} is a number of pixels, but {size!r} came")
+        if not isinstance(serial, int) or not 0 <= serial < 2**63:
+            raise CampipeError(f"a serial number is a whole number from 0 to 2**63 - 1, but {serial!r} came")
+        stages: list[Stage] = [
+            ColorFilterArray(pattern, name="color_filter_array"),
+            QuantumEfficiency(quantum_efficiency, name="quantum_efficiency"),
+            Prnu(prnu, prnu_row, prnu_column, serial, name="prnu"),
+            DarkCurrent(dark_current, temperature, doubling, name="dark_current"),
+            ShotNoise(name="shot_noise"),
+            FullWell(full_well, name="full_well"),
+            Dsnu(dsnu, dsnu_row, dsnu_column, serial, name="dsnu"),
+            ReadNoise(read_noise, read_shape, name="read_noise"),
+            RowNoise(row_noise, name="row_noise"),
+            Gain(gain, name="gain"),
+            ReadNoise(post_read_noise, name="post_read_noise"),
+            BlackLevel(black_level, name="black_level"),
+            Adc(bits, name="adc"),
+        ]
+        super().__init__(stages, name)
+        self.width, self.height, self.pattern, self.serial = width, height, pattern, serial
+
+    def expose(
+        self,
+        photons: Tensor,
+        *,
+        seconds: float | Tensor | None = None,
+        key: Key | None = None,
+        noise: bool = True,
+        origin: tuple[int, int] = (0, 0),
+        frame: int = 0,
+        draws: Mapping[str, Tensor] | None = None,
+        parameters: Mapping[str, Tensor | float] | None = None,
+    ) -> Frame:
+        """Expose once.
+
+        photons      (B, 1, H, W), or (B, 3, H, W) of which the pattern picks: expected photons per pixel, >= 0
+        seconds      exposure time, s, a number or (B,); needed where there is dark current
+        key          names the noise of this shot
+        noise        False: the ideal
+        origin       (y, x) on the sensor of the first pixel
+        frame        number of the frame in time
+        parameters   number path to per-item values
+        returns      a Frame in "dn"
+        """
+        shot = self._frame(photons, seconds, origin, frame)
+        return self(shot, key=key, noise=noise, draws=draws, parameters=parameters)
+
+    def moments(  # type: ignore[override]
+        self,
+        photons: Tensor | Frame,
+        *,
+        seconds: float | Tensor | None = None,
+        origin: tuple[int, int] = (0, 0),
+        parameters: Mapping[str, Tensor | float] | None = None,
+    ) -> Law:
+        """Mean (DN) and variance (DN^2) of each pixel over repeated frames, (B, 1, H, W) each; the fixed pattern is in the mean."""
+        frame = photons if isinstance(photons, Frame) else self._frame(photons, seconds, origin, 0)
+        self._check(frame)
+        return super().moments(frame, parameters=parameters)
+
+    def _frame(self, photons: Any, seconds: float | Tensor | None, origin: tuple[int, int], frame: int) -> Frame:
+        if not isinstance(photons, Tensor):
+            raise ShapeError(f"photons are a tensor (B, 1, H, W) or (B, 3, H, W), but {type(photons).__name__} came")
+        batch = photons.shape[0] if photons.ndim else 0
+        capture = Capture(
+            seconds=None if seconds is None else torch.as_tensor(seconds, dtype=torch.float32),
+            origin=torch.tensor([list(origin)]).expand(batch, 2),
+            frame=torch.full((batch,), frame),
+        )
+        return Frame(photons if photons.is_floating_point() else photons.float(), "photons", capture)
+
+    def _check(self, frame: Frame) -> None:
+        """Refuse frames that do not fit on the sensor, and light that cannot be."""
+        if torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None:
+            return  # a graph cannot branch on its data
+        origin = frame.origin()
+        low, high = origin.amin(0).tolist(), origin.amax(0).tolist()
+        if min(low) < 0 or high[0] + frame.height > self.height or high[1] + frame.width > self.width:
+            raise ShapeError(
+                f"a frame of {frame.height} x {frame.width} (height x width) at {tuple(high)} does not fit the sensor of "
+                f"{self.height} x {self.width}; crop it or give another origin"
+            )
+        if frame.data.device.type == "meta":
+            return
+        darkest, brightest = (float(v) for v in torch.aminmax(frame.data.detach()))
+        if not (darkest >= 0 and brightest < float("inf")):
+            came = "NaN" if darkest != darkest else ("infinite ones" if brightest == float("inf") else f"{darkest:g}")
+            raise CampipeError(f"expected photons are finite and not negative, but {came} came; clamp them first")
+
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
+        self._check(frame)
+        return super().transform(frame, shot)
+
+    def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
+        """Write the sensor's live values: white level, noise (S, O of the DNG specification) and serial number."""
+        numbers = self._numbers(frame.replace(capture=capture), shot)
+        gain, black, cap = numbers["gain"], capture.black_level, numbers["full_well"]
+        assert black is not None
+        if black.ndim > 1:
+            gain, cap = gain[:, None, None], cap[:, None, None]
+        white = (black + gain * cap).clamp_max(self["adc"].top).round().detach()  # type: ignore[arg-type,operator]
+        noise = self._noise(numbers, black, white)
+        serial = torch.full((frame.batch,), self.serial, device=frame.data.device)
+        return capture.replace(white_level=white, noise=noise, serial=serial)
+
+    def _numbers(self, frame: Frame, shot: Shot) -> dict[str, Tensor]:
+        """The numbers that the capture is made of, each (B,)."""
+        names = ("gain", "full_well", "read_noise", "post_read_noise", "row_noise")
+        out = {n: per_item(getattr(self, n).value(self[n].primary, frame, shot.enter(n)), frame).detach() for n in names}  # type: ignore[union-attr]
+        dark = self["dark_current"].electrons(frame, shot.enter("dark_current")) if shot.noise else None  # type: ignore[operator]
+        out["dark"] = torch.zeros_like(out["gain"]) if dark is None else per_item(dark.detach(), frame)
+        return out
+
+    @staticmethod
+    def _noise(numbers: dict[str, Tensor], black: Tensor, white: Tensor) -> Tensor:
+        """S and O, (B, 2) or (B, 2, h, w): variance = S x + O with x = (DN - black) / (white - black)."""
+        gain = numbers["gain"]
+        read = (
+            gain**2 * (numbers["read_noise"] ** 2 + numbers["row_noise"] ** 2 + numbers["dark"]) + numbers["post_read_noise"] ** 2 + 1 / 12
+        )
+        if black.ndim > 1:
+            gain, read = gain[:, None, None], read[:, None, None]
+        span = white - black
+        return torch.stack([gain / span, read / span**2], 1)
