@@ -212,7 +212,8 @@ def collate(frames: Sequence[Frame]) -> Frame:
     for other in frames[1:]:
         if other.space != first.space or other.data.shape[1:] != first.data.shape[1:]:
             raise ShapeError(
-                f"frames of one batch share space and size, but {first.space} {tuple(first.data.shape)} and {other.space} {tuple(other.data.shape)} came"
+                f"frames of one batch share space and size, but {first.space} {tuple(first.data.shape)} and "
+                f"{other.space} {tuple(other.data.shape)} came"
             )
         if other.capture.pattern != first.capture.pattern:
             raise ShapeError(

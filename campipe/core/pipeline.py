@@ -59,9 +59,8 @@ class Pipeline(Stage):
         space, writer = None, None
         for stage in self.stages:
             if space is not None and stage.reads and space not in stage.reads:
-                raise SpaceError(
-                    f"{writer} writes {space}, but {stage.name} reads {' or '.join(stage.reads)}; move {stage.name} {self._place(stage, writer)}"
-                )
+                place = self._place(stage, writer)
+                raise SpaceError(f"{writer} writes {space}, but {stage.name} reads {' or '.join(stage.reads)}; move {stage.name} {place}")
             if stage.writes:
                 space, writer = stage.writes, stage.name
 

@@ -37,9 +37,9 @@ def counted(rate: Tensor, counts: Tensor) -> Tensor:
     counts    the same shape, whole electrons drawn from Poisson(rate)
     returns   the counts, exactly
 
-    Gradient: the standardised draw (count - rate) / sqrt(rate) is held fixed, so d count / d rate = (1 + count / rate) / 2, and 1 at rate 0.
-    Exact in expectation for losses of first and second moments (d E[N^2] / d rate = 2 rate + 1). Not exact for every loss: log1p at a rate of
-    0.5 comes out about 7 % too large. For an unbiased estimate see `score_loss`.
+    Gradient: the standardised draw (count - rate) / sqrt(rate) is held fixed, so d count / d rate = (1 + count / rate) / 2,
+    and 1 at rate 0. Exact in expectation for losses of first and second moments (d E[N^2] / d rate = 2 rate + 1). Not exact for
+    every loss: log1p at a rate of 0.5 comes out about 7 % too large. For an unbiased estimate see `score_loss`.
     """
     return _Counts.apply(rate, counts)
 

@@ -16,7 +16,8 @@ class Exposure(Stage):
     photons_at_white   photons per pixel that a scene value of 1 brings at ev 0
     ev                 exposure relative to the metered one, in stops, positive is brighter
 
-    Light outside the camera's gamut is negative in the scene: it is clamped at 0, and capture.clamped says for which fraction of the values.
+    Light outside the camera's gamut is negative in the scene: it is clamped at 0, and capture.clamped says for which fraction of
+    the values.
 
     Gradient: exact; zero for clamped values.
     """
