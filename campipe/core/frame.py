@@ -152,6 +152,12 @@ class Frame:
             raise SpaceError(f"a frame in {' or '.join(map(repr, spaces))} is needed, but one in {self.space!r} came")
         return self
 
+    def item(self, index: int) -> Frame:
+        """Return one item of the batch as a frame with a batch of 1."""
+        if not -self.batch <= index < self.batch:
+            raise ShapeError(f"the batch has {self.batch} items, but item {index} was asked for")
+        return self.map(lambda t: t[index : index + 1 or None])
+
     def map(self, change: Any) -> Frame:
         """Return the frame with `change` applied to every tensor that it holds."""
         leaves, spec = pytree.tree_flatten(self)
