@@ -1,0 +1,53 @@
+"""Blocks: the ways to fill the slots of a pipeline, classical and learned side by side, by name.
+
+A block is made by the slot's function, `demosaick("malvar")`; `names("demosaick")` lists what there is.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from campipe.blocks.base import Block
+from campipe.core.errors import CampipeError
+
+# The one list of fillers: slot, name, where the class is. They are imported when asked for.
+_FILLERS: dict[str, dict[str, str]] = {
+    "demosaick": {
+        "bilinear": "campipe.blocks.demosaicking.bilinear:Bilinear",
+        "malvar": "campipe.blocks.demosaicking.malvar:Malvar",
+    },
+}
+
+
+def slots() -> list[str]:
+    """The slots that there are blocks for."""
+    return sorted(_FILLERS)
+
+
+def names(slot: str) -> list[str]:
+    """The names of the blocks that fill a slot."""
+    return sorted(_slot(slot))
+
+
+def demosaick(name: str, **options: Any) -> Block:
+    """Make a demosaicker by its name. It takes a frame in "mosaic" or "dn" and gives one in "camera".
+
+    options   go to the block's class
+    """
+    return make("demosaick", name, **options)
+
+
+def make(slot: str, name: str, **options: Any) -> Block:
+    """Make a block by the names of its slot and its own; a CampipeError lists the names there are."""
+    fillers = _slot(slot)
+    if name not in fillers:
+        raise CampipeError(f"there is no {slot} block {name!r}; there are {', '.join(sorted(fillers))}")
+    module, attribute = fillers[name].split(":")
+    return getattr(import_module(module), attribute)(**options)
+
+
+def _slot(slot: str) -> dict[str, str]:
+    if slot not in _FILLERS:
+        raise CampipeError(f"there is no slot {slot!r}; there are {', '.join(sorted(_FILLERS))}")
+    return _FILLERS[slot]

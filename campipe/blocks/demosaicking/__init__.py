@@ -1,0 +1,1 @@
+"""Demosaicking: three colours at each pixel from one."""

@@ -1,0 +1,17 @@
+"""Malvar demosaicking."""
+
+from __future__ import annotations
+
+from campipe.blocks.demosaicking.slot import LinearDemosaicker
+from campipe.ops.demosaick import malvar_kernels
+
+
+class Malvar(LinearDemosaicker):
+    """The nearest samples, corrected by the Laplacian of the colour that was measured, in a window of 5 x 5. Keeps what was measured.
+
+    Source: Malvar, He, Cutler, "High-quality linear interpolation for demosaicing of Bayer-patterned color images", ICASSP 2004.
+    Gradient: exact.
+    """
+
+    margin = 2
+    kernels = staticmethod(malvar_kernels)
