@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 
 from torch import nn
@@ -25,14 +26,7 @@ class Pipeline(Stage):
         super().__init__(name)
         self._order: list[str] = []
         for stage in stages:
-            if not isinstance(stage, Stage):
-                raise CampipeError(f"a pipeline is made of stages, but {type(stage).__name__} came")
-            if stage.name in self._order:
-                raise CampipeError(f"stage names are unique in a pipeline, but two are called {stage.name!r}; give one name=...")
-            if hasattr(self, stage.name):
-                raise CampipeError(f"a stage cannot be called {stage.name!r} here; give it name=...")
-            self.add_module(stage.name, stage)
-            self._order.append(stage.name)
+            self._take(stage, len(self._order))
         if not self._order:
             raise CampipeError("a pipeline has at least one stage")
         self._check_order()
@@ -54,6 +48,32 @@ class Pipeline(Stage):
     def margin(self) -> int | None:  # type: ignore[override]
         margins = [s.margin for s in self.stages]
         return None if None in margins else sum(m for m in margins if m is not None)
+
+    def inserted(self, stage: Stage, before: str | None = None) -> Pipeline:
+        """The same pipeline with one more stage, in front of the stage named `before`, or at the end. The other stages are shared."""
+        changed = copy.copy(self)
+        changed._modules, changed._order = dict(self._modules), list(self._order)
+        changed._take(stage, len(self._order) if before is None else self._order.index(before))
+        changed._check_order()
+        return changed
+
+    def replaced(self, stage: Stage) -> Pipeline:
+        """The same pipeline with another stage in the place of the one of that name. The other stages are shared."""
+        self[stage.name]  # raises for a name that is not there
+        changed = copy.copy(self)
+        changed._modules = {**self._modules, stage.name: stage}
+        changed._check_order()
+        return changed
+
+    def _take(self, stage: Stage, place: int) -> None:
+        if not isinstance(stage, Stage):
+            raise CampipeError(f"a pipeline is made of stages, but {type(stage).__name__} came")
+        if stage.name in self._order:
+            raise CampipeError(f"stage names are unique in a pipeline, but two are called {stage.name!r}; give one name=...")
+        if hasattr(self, stage.name):
+            raise CampipeError(f"a stage cannot be called {stage.name!r} here; give it name=...")
+        self.add_module(stage.name, stage)
+        self._order.insert(place, stage.name)
 
     def _check_order(self) -> None:
         space, writer = None, None
