@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from campipe.core.errors import CampipeError, ProfileError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
 from campipe.core.pipeline import Pipeline
@@ -22,6 +21,7 @@ from campipe.scenes.photos import unprocess
 from campipe.sensor import Exposure, FrameSensor
 
 Number = float | Tensor
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear Rec. 709 R, G and B; ITU-R BT.709
 
 
 def cameras() -> list[str]:
@@ -81,7 +81,7 @@ class Camera(torch.nn.Module):
     ) -> Frame:
         """Turn a finished photo into the light that this camera would have seen.
 
-        photo        "display" or "linear", (B, 3, H, W)
+        photo        "display", (B, 3, H, W)
         key          names the draws of what is not given: colour temperature, tone curve and brightness, one of each per item
         cct          colour temperature of the light, K
         tone         strength of the photo's tone curve, 0 to 1
@@ -90,15 +90,17 @@ class Camera(torch.nn.Module):
 
         Without a key, what is not given is at the middle of its prior. A monochrome camera sees the photo's luminance.
         """
-        photo.expect("display", "linear")
+        photo.expect("display")
         priors = self.profile.priors
         drawn = {
             name: self._drawn(name, given, prior, photo, key)
             for name, given, prior in (("cct", cct, priors.cct), ("tone", tone, priors.tone), ("brightness", brightness, priors.brightness))
         }
         wb, to_srgb, to_xyz = self.profile.colour_at(drawn["cct"])
-        mono = self.profile.pattern is None
-        scene = unprocess(photo, wb=wb, cam_to_srgb=to_srgb, cam_to_xyz=to_xyz, tone=drawn["tone"], brightness=drawn["brightness"], mono=mono)
+        scene = unprocess(photo, wb=wb, cam_to_srgb=to_srgb, cam_to_xyz=to_xyz, tone=drawn["tone"], brightness=drawn["brightness"])
+        if self.profile.pattern is None:
+            weights = torch.tensor(LUMINANCE, dtype=scene.data.dtype, device=scene.data.device).reshape(3, 1, 1)
+            return scene.replace((scene.data * weights).sum(-3, keepdim=True), camera=self.name, wb=None, cam_to_srgb=None, cam_to_xyz=None)
         return scene.replace(camera=self.name)
 
     def _drawn(self, name: str, given: Number | None, prior: tuple[float, float], photo: Frame, key: Key | None) -> Tensor:
@@ -149,11 +151,7 @@ class Camera(torch.nn.Module):
         exposure   stops by which the picture is brightened; a raw taken at ev -2 looks right at exposure 2
         """
         frame = raw.expect("dn")
-        if exposure is None:
-            return self.developing(frame)
-        stops = torch.as_tensor(exposure, dtype=torch.float32).expand(frame.batch)
-        brightness = frame.capture.brightness if frame.capture.brightness is not None else torch.ones(frame.batch)
-        return self.developing(frame.replace(brightness=brightness * torch.exp2(stops)))
+        return self.developing(frame, parameters=None if exposure is None else {"exposure.ev": exposure})
 
     def render(self, scene: Frame) -> Frame:
         """Show a scene without a sensor: "scene" to "display", not clipped. Inverts `unprocess` exactly."""
@@ -209,7 +207,7 @@ class Camera(torch.nn.Module):
         if p.blur_sigma:
             stages.append(GaussianBlur(p.blur_sigma, name="blur"))
         if p.vignetting:
-            stages.append(Vignetting(p.vignetting, width=p.width, height=p.height, name="vignetting"))
+            stages.append(Vignetting(p.vignetting, size=(p.height, p.width), name="vignetting"))
         stages += [Exposure(at["exposure.photons_at_white"], ev, name="exposure"), sensor]
         return Pipeline(stages, name="camera")
 

@@ -28,7 +28,7 @@ def law(rate, bits, gain, black, full_well, read=READ):
     out = np.zeros(top + 1)
     for mass, centre in zip(p, black + gain * charge, strict=True):
         reach = 9 * gain * read + 1
-        first, last = int(max(0, np.floor(centre - reach))), int(min(top, np.ceil(centre + reach)))
+        first, last = (int(np.clip(at, 0, top)) for at in (np.floor(centre - reach), np.ceil(centre + reach)))
         edges = np.concatenate([[-np.inf], np.arange(first, last) + 0.5, [np.inf]])
         out[first : last + 1] += mass * np.diff(stats.norm.cdf(edges, centre, gain * read))
     return out / out.sum()
