@@ -39,7 +39,8 @@ def _tuples(value: Any) -> Any:
 
 def _first(error: ValidationError, root: type[Part]) -> str:
     """The first complaint in one line: key, what was expected, what came."""
-    found = error.errors(include_url=False)[0]
+    # A misspelt key is missing as well: what it was written as says more.
+    found = min(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
     key = ".".join(str(step) for step in found["loc"] if step not in ("number", "table")) or "the file"
     if found["type"] == "extra_forbidden":
         known = _fields(root, found["loc"][:-1])

@@ -50,7 +50,7 @@ def _value(entry: Any) -> str:
     if hasattr(entry, "low"):
         return f"{entry.low:g} to {entry.high:g}"
     if hasattr(entry, "red"):
-        return f"{entry.red[0]:.2f}, {entry.blue[0]:.2f} at {entry.cct[0]:g} K to {entry.red[-1]:.2f}, {entry.blue[-1]:.2f} at {entry.cct[-1]:g} K"
+        return " to ".join(f"{entry.red[i]:.2f}, {entry.blue[i]:.2f} at {entry.cct[i]:g} K" for i in (0, -1))
     if hasattr(entry, "cct"):
         return f"{len(entry.cct)} matrices, {entry.cct[0]:g} to {entry.cct[-1]:g} K"
     if hasattr(entry, "iso"):
