@@ -16,7 +16,7 @@ from campipe.core.profile import Profile, load_profile, profile_names
 from campipe.core.random import Key
 from campipe.core.stage import Stage
 from campipe.developing import developing_pipeline, render
-from campipe.optics import GaussianBlur, Vignetting
+from campipe.optics import GaussianBlur, PolynomialVignetting
 from campipe.scenes.photos import unprocess
 from campipe.sensor import Exposure, FrameSensor
 
@@ -207,7 +207,7 @@ class Camera(torch.nn.Module):
         if p.blur_sigma:
             stages.append(GaussianBlur(p.blur_sigma, name="blur"))
         if p.vignetting:
-            stages.append(Vignetting(p.vignetting, size=(p.height, p.width), name="vignetting"))
+            stages.append(PolynomialVignetting(p.vignetting, width=p.width, height=p.height, name="vignetting"))
         stages += [Exposure(at["exposure.photons_at_white"], ev, name="exposure"), sensor]
         return Pipeline(stages, name="camera")
 
