@@ -82,4 +82,3 @@ def table(
     gains = np.stack([white_balance(sensitivities, light) for light in lights])
     matrices = np.stack([colour_matrix(sensitivities, light, reflectances, observer) for light in lights])
     return gains, matrices
-
