@@ -20,6 +20,7 @@ FLOORS = {
     "core": 0,
     "ops": 1,
     **dict.fromkeys(("scenes", "optics", "sensor", "isp", "blocks", "measure", "calibrate", "io"), 2),
+    "developing": 3,
     "camera": 3,
     "synth": 4,
     "recipe": 5,
