@@ -1,0 +1,208 @@
+"""How fast campipe exposes a frame, beside what else there is, measured side by side in one run.
+
+Every contender waits in a process of its own; they take turns, round after round, so that a slow minute of the machine hits all of
+them. What is told is the median over the rounds. Peak memory is that of the whole process during a run, less what it had before its
+input was made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from campipe.core.errors import CampipeError
+
+Progress = Callable[[int, int, str], None]
+
+GRADIENT = "exposure, gradient to the photons"
+FIRST, IMPORT = "first call, 512 x 512", "import"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the result; None where it has no meaning or the peer is not installed.
+
+    job                     what was done
+    who                     by whom
+    megapixels_per_second   median over the rounds, 1e6 pixels
+    peak_megabytes          largest over the rounds, 1e6 bytes
+    seconds                 median over the rounds, for one run
+    """
+
+    job: str
+    who: str
+    megapixels_per_second: float | None = None
+    peak_megabytes: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One contender of a heat: the row's words, and what its process is told."""
+
+    job: str
+    who: str
+    contender: str
+    threads: int = 1
+
+
+def bench(megapixels: float = 12.0, rounds: int = 5, progress: Progress | None = None) -> list[Row]:
+    """Measure everything. Shuffled and plain light are two heats.
+
+    megapixels   size of the frame, 1e6 pixels, 4:3; at least 1.1
+    rounds       turns that each contender takes
+    progress     called with (done, all, words)
+    """
+    if not megapixels >= 1.1 or rounds < 1:
+        raise CampipeError(f"a bench needs at least 1.1 megapixels and 1 round, but {megapixels:g} and {rounds} came")
+    height, width = _size(megapixels)
+    heats = [(_entries(megapixels, "shuffled light"), True), (_peers(f"exposure, {megapixels:g} MP, ramp"), False)]
+    total, done, rows = sum(len(entries) for entries, _ in heats) * (rounds + 1) + 2, 0, []
+
+    def tell(words: str) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(min(done, total), total, words)
+
+    for entries, shuffled in heats:
+        rows += _heat(entries, height, width, shuffled, rounds, tell)
+    rows += first_call()
+    tell(FIRST)
+    rows += import_time()
+    tell(IMPORT)
+    return rows
+
+
+def as_json(rows: list[Row]) -> str:
+    """The rows as a list of objects."""
+    return json.dumps([asdict(row) for row in rows], indent=2)
+
+
+def _size(megapixels: float) -> tuple[int, int]:
+    """Height and width, 4:3, even numbers."""
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5 / 2) * 2
+    return height, round(height * 4 / 3 / 2) * 2
+
+
+def _peers(job: str) -> list[Entry]:
+    names = ("campipe", "NumPy, SFC64", "NumPy, PCG64", "torch, eager", "GalSim, CCDNoise", "Pyxel, stock models")
+    return [Entry(job, name, name) for name in names]
+
+
+def _entries(megapixels: float, light: str) -> list[Entry]:
+    job = f"exposure, {megapixels:g} MP, {light}"
+    return [
+        *_peers(job),
+        Entry(job, "campipe, 512 x 512 tiles", "campipe, 512 x 512 tiles"),
+        Entry(job, "campipe, two threads", "campipe", threads=2),
+        Entry(GRADIENT, "campipe, forward", "campipe, forward with gradient"),
+        Entry(GRADIENT, "campipe, forward and backward", "campipe, forward and backward"),
+    ]
+
+
+def _heat(entries: list[Entry], height: int, width: int, shuffled: bool, rounds: int, tell: Callable[[str], None]) -> list[Row]:
+    """Let the contenders take turns, and sum up."""
+    with _workers(entries, height, width, shuffled) as workers:
+        there = []
+        for entry, worker in zip(entries, workers, strict=True):
+            there.append("ready" in _hear(entry, worker))
+            tell(f"{entry.who} is ready")
+        results: list[list[dict[str, Any]]] = [[] for _ in entries]
+        for _ in range(rounds):
+            for entry, worker, present, result in zip(entries, workers, there, results, strict=True):
+                if present:
+                    assert worker.stdin is not None
+                    worker.stdin.write("go\n")
+                    worker.stdin.flush()
+                    result.append(_hear(entry, worker))
+                tell(f"{entry.job}: {entry.who}")
+    return [_row(entry, result) for entry, result in zip(entries, results, strict=True)]
+
+
+def _row(entry: Entry, results: list[dict[str, Any]]) -> Row:
+    if not results:
+        return Row(entry.job, f"{entry.who.split(',')[0]}: not installed")
+    seconds = median(r["seconds"] for r in results)
+    return Row(entry.job, entry.who, results[0]["pixels"] / seconds / 1e6, max(r["bytes"] for r in results) / 1e6, seconds)
+
+
+@contextmanager
+def _workers(entries: list[Entry], height: int, width: int, shuffled: bool) -> Iterator[list[subprocess.Popen[str]]]:
+    """One waiting process for each contender; none is left behind."""
+    workers: list[subprocess.Popen[str]] = []
+    try:
+        for entry in entries:
+            numbers = [str(n) for n in (height, width, int(shuffled), entry.threads)]
+            command = [sys.executable, "-m", "campipe.jobs.bench_worker", entry.contender, *numbers]
+            pipe = subprocess.PIPE
+            workers.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=_environment(entry.threads)))
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            with suppress(BrokenPipeError):
+                worker.communicate()
+
+
+def _environment(threads: int, **more: str) -> dict[str, str]:
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **dict.fromkeys(names, str(threads)), **more}
+
+
+def _hear(entry: Entry, worker: subprocess.Popen[str]) -> dict[str, Any]:
+    assert worker.stdout is not None and worker.stderr is not None
+    line = worker.stdout.readline()
+    if not line:
+        said = worker.stderr.read().strip().splitlines() or ["nothing"]
+        raise CampipeError(f"the process of {entry.who} ended before its turn; its last words: {said[-1]}")
+    return json.loads(line)
+
+
+_FIRST_CALL = """
+import time, torch
+from campipe.core.random import Key
+from campipe.sensor.frame_sensor import FrameSensor
+torch.set_num_threads(1)
+sensor = FrameSensor(512, 512, None, dark_current=25.0, prnu=0.012, read_noise=3.0, black_level=64.0)
+light = torch.full((1, 1, 512, 512), 1000.0)
+start = time.perf_counter()
+sensor.expose(light, seconds=0.5, key=Key(1))
+print(time.perf_counter() - start)
+"""
+
+
+def first_call() -> list[Row]:
+    """Seconds of the first exposure in a process: with an empty cache of compiled loops, and with the one that it left."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = _environment(1, NUMBA_CACHE_DIR=folder)
+        fresh, cached = (_answer(_FIRST_CALL, environment) for _ in range(2))
+    return [Row(FIRST, "campipe, fresh cache", seconds=fresh), Row(FIRST, "campipe, cached", seconds=cached)]
+
+
+def import_time(rounds: int = 3) -> list[Row]:
+    """Seconds to import torch alone, and torch with campipe."""
+    source = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+    asked = {"torch": "torch", "torch and campipe": "torch, campipe"}
+    taken: dict[str, list[float]] = {who: [] for who in asked}
+    for _ in range(rounds):
+        for who, what in asked.items():
+            taken[who].append(_answer(source.format(what), _environment(1)))
+    return [Row(IMPORT, who, seconds=median(seconds)) for who, seconds in taken.items()]
+
+
+def _answer(source: str, environment: dict[str, str]) -> float:
+    """The number that a program prints."""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["nothing"]
+        raise CampipeError(f"a program of the bench failed; its last words: {said[-1]}")
+    return float(done.stdout)
