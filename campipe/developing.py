@@ -21,8 +21,9 @@ from campipe.isp.white_balance import SceneBalance, WhiteBalance
 
 
 def developing_pipeline(demosaick: str | Block = "malvar", *, clip: bool = True, name: str = "developing") -> Pipeline:
-    """From "dn" to "display", each number from the frame's capture: levels, white_balance, clip_highlights, demosaick, colour_matrix, exposure,
-    tone_curve, srgb, clip.
+    """From "dn" to "display", each number from the frame's capture.
+
+    The stages: levels, white_balance, clip_highlights, demosaick, colour_matrix, exposure, tone_curve, srgb, clip.
 
     demosaick   name of a demosaicker, or a block that fills its slot
     clip        False: leave out what cuts off, clip_highlights and clip
@@ -45,7 +46,10 @@ def developing_pipeline(demosaick: str | Block = "malvar", *, clip: bool = True,
 
 
 def rendering_pipeline(name: str = "rendering") -> Pipeline:
-    """From "scene" to "display", as a camera without noise, filter and limits would: white_balance, colour_matrix, exposure, tone_curve, srgb."""
+    """From "scene" to "display", as a camera without noise, colour filter and limits would.
+
+    The stages: white_balance, colour_matrix, exposure, tone_curve, srgb.
+    """
     return Pipeline([SceneBalance(name="white_balance"), ColourMatrix(), Exposure(), ToneCurve(), SrgbEncode(name="srgb")], name)
 
 

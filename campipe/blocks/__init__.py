@@ -30,7 +30,7 @@ def names(slot: str) -> list[str]:
     return sorted(_slot(slot))
 
 
-def demosaick(name: str, **options: Any) -> Block:
+def demosaick(name: str, /, **options: Any) -> Block:
     """Make a demosaicker by its name. It takes a frame in "mosaic" or "dn" and gives one in "camera".
 
     options   go to the block's class
@@ -38,7 +38,7 @@ def demosaick(name: str, **options: Any) -> Block:
     return make("demosaick", name, **options)
 
 
-def make(slot: str, name: str, **options: Any) -> Block:
+def make(slot: str, name: str, /, **options: Any) -> Block:
     """Make a block by the names of its slot and its own; a CampipeError lists the names there are."""
     fillers = _slot(slot)
     if name not in fillers:

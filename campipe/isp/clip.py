@@ -32,7 +32,7 @@ class ClipHighlights(Stage):
         if ceiling is not None:
             self.number("ceiling", ceiling, positive=True)
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(clipped(frame.data, -torch.inf, self._ceiling(frame, shot), leak=self.leak))
 
     def _ceiling(self, frame: Frame, shot: Shot) -> Tensor | float:
@@ -62,7 +62,7 @@ class Clip(Stage):
             raise CampipeError(f"the lower limit lies below the upper one, but {low} and {high} came")
         self.low, self.high, self.leak = float(low), float(high), checked_leak(leak)
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(clipped(frame.data, self.low, self.high, leak=self.leak))
 
 

@@ -25,6 +25,7 @@ class ColourMatrix(Stage):
     reads = ("camera",)
     writes = "linear"
     primary = "matrix"
+    matrix: Tensor
 
     def __init__(self, matrix: Any = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -47,7 +48,7 @@ class ColourMatrix(Stage):
             return capture
         return capture.replace(cam_to_srgb=self.table(frame, shot).expand(frame.batch, 3, 3))  # type: ignore[union-attr]
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         matrix = self.table(frame, shot)
         if matrix is None or frame.data.shape[-3] == 1:
             return frame.replace(space="linear")
@@ -58,5 +59,5 @@ class ColourMatrix(Stage):
 
     def law(self, law: Law) -> Law:
         if not law.is_certain:
-            raise LawError("after demosaicking the channels of a pixel are correlated, and their variances do not mix alone; estimate from frames")
-        return Law.certain(self.apply(law.frame(), law.shot), law.shot)
+            raise LawError("the channels of a demosaicked pixel are correlated, and variances alone do not mix; estimate from frames")
+        return Law.certain(self.transform(law.frame(), law.shot), law.shot)

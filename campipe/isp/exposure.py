@@ -45,7 +45,7 @@ class Exposure(Stage):
         brightness = frame.capture.brightness
         return gain if brightness is None else gain * per_item(brightness.to(frame.data.dtype), frame.data.ndim)
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         gain, noise = self.factor(frame, shot), frame.capture.noise
         noise = noise if noise is None else scaled(noise, gain.reshape(-1).expand(frame.batch))
         return frame.replace(frame.data * gain, noise=noise)

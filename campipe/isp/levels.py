@@ -36,7 +36,7 @@ class Levels(Stage):
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         return capture.replace(**{n: self._table(n, frame, shot) for n in ("black_level", "white_level") if hasattr(self, n)})
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(to_unit(frame.data, *self._levels(frame, shot)), space="mosaic")
 
     def law(self, law: Law) -> Law:

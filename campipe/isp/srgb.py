@@ -18,10 +18,10 @@ class SrgbEncode(Stage):
     reads = ("linear",)
     writes = "display"
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(srgb_encode(frame.data), space="display", noise=None)
 
     def law(self, law: Law) -> Law:
         if not law.is_certain:
             raise LawError("the encoding for a display has no closed form for its statistics; estimate them from frames instead")
-        return Law.certain(self.apply(law.frame(), law.shot), law.shot)
+        return Law.certain(self.transform(law.frame(), law.shot), law.shot)

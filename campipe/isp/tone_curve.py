@@ -24,6 +24,7 @@ class ToneCurve(Stage):
 
     reads = ("linear",)
     primary = "strength"
+    strength: Tensor
 
     def __init__(self, strength: Any = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -44,11 +45,11 @@ class ToneCurve(Stage):
         tone = frame.capture.tone
         return None if tone is None else per_item(tone.to(frame.data.dtype), frame.data.ndim)
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         strength = self.bend(frame, shot)
         return frame if strength is None else frame.replace(tone_curve(frame.data, strength), noise=None)
 
     def law(self, law: Law) -> Law:
         if self.bend(law.frame(), law.shot) is not None and not law.is_certain:
             raise LawError("a tone curve has no closed form for its statistics; estimate them from frames instead")
-        return Law.certain(self.apply(law.frame(), law.shot), law.shot) if law.is_certain else law
+        return Law.certain(self.transform(law.frame(), law.shot), law.shot) if law.is_certain else law

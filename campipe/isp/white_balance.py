@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -22,8 +22,9 @@ class WhiteBalance(Stage):
     A frame without a colour filter takes the gain of green. The gains that were used are in the capture of the result. Gradient: exact.
     """
 
-    reads: tuple[str, ...] = ("mosaic", "camera")  # type: ignore[misc]
+    reads: ClassVar[tuple[str, ...]] = ("mosaic", "camera")
     primary = "gains"
+    gains: Tensor
 
     def __init__(self, gains: Any = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -49,7 +50,7 @@ class WhiteBalance(Stage):
             return per_position(pattern_table(gains, frame.capture.pattern), frame.height, frame.width, ndim)
         return per_channel(gains if frame.data.shape[-3] == 3 else gains[:, 1:2], ndim)
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         gains = self.table(frame, shot)
         if gains is None:
             return frame
@@ -78,7 +79,7 @@ class SceneBalance(WhiteBalance):
     reads = ("scene",)
     writes = "camera"
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         if frame.capture.absolute or frame.capture.wavelengths is not None:
             raise SpaceError("a scene in camera channels is needed, but one in absolute units or wavelengths came; photograph it first")
-        return super().apply(frame, shot).replace(space="camera")
+        return super().transform(frame, shot).replace(space="camera")

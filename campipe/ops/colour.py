@@ -61,13 +61,19 @@ def apply_matrix(data: Tensor, matrix: Tensor) -> Tensor:
     Written as products and sums, which keep full precision where matrix units or autocast would round to 8 or 11 bits.
     """
     if matrix.shape[-1] != data.shape[-3] or matrix.ndim not in (2, 3):
-        raise ShapeError(f"a matrix for {data.shape[-3]} channels is (K, {data.shape[-3]}), or that per item, but {tuple(matrix.shape)} came")
+        raise ShapeError(f"a matrix is (K, {data.shape[-3]}) or (B, K, {data.shape[-3]}) here, but {tuple(matrix.shape)} came")
     rows = matrix if matrix.ndim == 3 else matrix[None]
     rows = rows.reshape(rows.shape[0], *([1] * (data.ndim - 4)), *rows.shape[-2:], 1, 1)
     mixed = rows[..., :, 0, :, :] * data[..., 0:1, :, :]
     for j in range(1, data.shape[-3]):
         mixed = torch.addcmul(mixed, rows[..., :, j, :, :], data[..., j : j + 1, :, :])
     return mixed
+
+
+def luminance(linear: Tensor) -> Tensor:
+    """Relative luminance of linear sRGB: (B, ..., 3, H, W) to (B, ..., 1, H, W); white is 1."""
+    weights = (SRGB_TO_XYZ[1:2] / SRGB_TO_XYZ[1].sum()).to(linear)
+    return apply_matrix(linear, weights)
 
 
 def inverse(matrix: Tensor) -> Tensor:
@@ -105,7 +111,7 @@ def cam_to_srgb(xyz_to_cam: Tensor) -> Tensor:
 
 
 def cam_to_xyz(cam_to_srgb: Tensor) -> Tensor:
-    """White-balanced camera RGB to XYZ (D50), (..., 3, 3) float64: by way of sRGB, adapted to D50, where camera white becomes the D50 white."""
+    """White-balanced camera RGB to XYZ (D50), (..., 3, 3) float64, by way of sRGB: camera white becomes the D50 white."""
     return adaptation(D65, D50) @ SRGB_TO_XYZ @ cam_to_srgb.double()
 
 

@@ -30,7 +30,7 @@ def check_bayer(pattern: str) -> str:
 
 
 def _role(pattern: str, y: int, x: int, channel: int) -> str:
-    """What a colour is to a pixel: its "own", the "green" of a red or blue one, in the "row" or "column" of a green one, or the "opposite"."""
+    """What a colour is to a pixel: its "own"; the "green" of a red or blue one; in the "row" or "column" of a green one; "opposite"."""
     table = patterns.channels(pattern)
     own = table[y][x]
     if own == channel:
@@ -55,7 +55,13 @@ def _corners(weight: float) -> Kernel:
 
 
 _ROW: Kernel = {(0, -1): 1 / 2, (0, 1): 1 / 2}
-_BILINEAR: dict[str, Kernel] = {"own": {(0, 0): 1.0}, "green": _star(1, 1 / 4), "row": _ROW, "column": _transposed(_ROW), "opposite": _corners(1 / 4)}
+_BILINEAR: dict[str, Kernel] = {
+    "own": {(0, 0): 1.0},
+    "green": _star(1, 1 / 4),
+    "row": _ROW,
+    "column": _transposed(_ROW),
+    "opposite": _corners(1 / 4),
+}
 
 _MALVAR_ROW: Kernel = {
     (0, 0): 5 / 8, (0, -1): 1 / 2, (0, 1): 1 / 2, (0, -2): -1 / 8, (0, 2): -1 / 8, (-2, 0): 1 / 16, (2, 0): 1 / 16, **_corners(-1 / 8),

@@ -30,7 +30,7 @@ def levels_of(frame: Frame) -> tuple[Tensor, Tensor]:
     black, white = frame.capture.black_level, frame.capture.white_level
     if black is None or white is None:
         missing = "black_level" if black is None else "white_level"
-        raise CampipeError(f"raw numbers need a black and a white level, but the capture has no {missing}; give frame.replace({missing}=...)")
+        raise CampipeError(f"raw numbers need black and white level, but the capture has no {missing}; give frame.replace({missing}=...)")
     shape = (frame.height, frame.width, frame.data.ndim)
     black, white = (per_position(level.to(frame.data.dtype), *shape) for level in (black, white))
     if not torch.compiler.is_compiling() and bool((white <= black).any()):

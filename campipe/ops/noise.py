@@ -1,7 +1,7 @@
 """Noise profiles: S and O of the DNG specification, and what linear steps make of them.
 
-A profile says variance = S x + O for a value x, 0 = black, 1 = white level. Its shapes: (B, 2) for all pixels, (B, 2, h, w) per position of the
-pattern, (B, 2, C) per channel. Source: DNG specification 1.4, tag NoiseProfile.
+A profile says variance = S x + O for a value x, 0 = black, 1 = white level. Its shapes: (B, 2) for all pixels, (B, 2, h, w) per position of
+the pattern, (B, 2, C) per channel. Source: DNG specification 1.4, tag NoiseProfile.
 """
 
 from __future__ import annotations
@@ -81,5 +81,5 @@ def deviation(value: Tensor, noise: Tensor) -> Tensor:
 def profile(frame: Frame) -> Tensor:
     """The frame's noise profile, or a CampipeError that says what to do without one."""
     if frame.capture.noise is None:
-        raise CampipeError("the capture says nothing of the noise; give frame.replace(noise=...) with S and O, (B, 2), or calibrate the camera")
+        raise CampipeError("the capture says nothing of the noise; give S and O, (B, 2), by frame.replace(noise=...)")
     return frame.capture.noise

@@ -1,7 +1,7 @@
 """The tone curve: one family from the identity to the smoothstep, with its inverse.
 
-f(x) = (1 - t) x + t s(x), where s(x) = 3 x^2 - 2 x^3 on [0, 1] and is held outside. So the curve goes on as a line of slope 1 - t outside [0, 1],
-where it can be inverted for t < 1; at t = 1 it is flat there.
+f(x) = (1 - t) x + t s(x), where s(x) = 3 x^2 - 2 x^3 on [0, 1] and is held outside. So the curve goes on as a line of slope 1 - t outside
+[0, 1], where it can be inverted for t < 1; at t = 1 it is flat there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def tone_curve(value: Tensor, strength: Tensor | float) -> Tensor:
     strength   broadcasts with the value, 0 = identity to 1 = smoothstep
     returns    the same shape; increasing in the value
 
-    Gradient: exact. Source of the smoothstep as a camera's curve: Brooks et al., "Unprocessing images for learned raw denoising", CVPR 2019.
+    Gradient: exact. Source of the smoothstep as a camera's curve: Brooks et al., "Unprocessing images for learned raw denoising",
+    CVPR 2019.
     """
     inside = value.clamp(0, 1)
     smooth = inside * inside * (3 - 2 * inside)
@@ -34,8 +35,8 @@ def tone_curve_inverse(toned: Tensor, strength: Tensor | float) -> Tensor:
     strength   broadcasts with it, [0, 1]; at 1, values outside [0, 1] have no inverse and give 0 or 1
     returns    the same shape
 
-    The lower half is solved by Newton's method from above, where the curve is convex: it converges for every strength and keeps the relative
-    precision of small values. The upper half is its mirror image.
+    The lower half is solved by Newton's method from above, where the curve is convex: it converges for every strength and keeps the
+    relative precision of small values. The upper half is its mirror image.
 
     Gradient: 1 over the slope of the curve, in the value and in the strength; slopes under 0.001 (at strength 1, the ends) count as 0.001.
     """

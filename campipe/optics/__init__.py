@@ -1,0 +1,6 @@
+"""What the lens does to light on its way to the sensor."""
+
+from campipe.optics.blur import GaussianBlur
+from campipe.optics.vignetting import PolynomialVignetting, Vignetting
+
+__all__ = ["GaussianBlur", "PolynomialVignetting", "Vignetting"]

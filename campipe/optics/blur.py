@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from campipe.core.errors import CampipeError, LawError
@@ -19,12 +17,13 @@ class GaussianBlur(Stage):
     sigma    pixels, >= 0; 0 is the identity
     radius   pixels that the kernel reaches; None: 5 sigma, rounded up, as sigma stands at the call
 
-    Beyond the border the scene goes on as its mirror image, so that light is conserved. With per-item sigmas the largest one sets the reach.
-    `margin` is the reach at the stage's own sigma. Gradient: exact; sigma needs to start above 0.1 to feel one.
+    Beyond the border the scene goes on as its mirror image, so that light is conserved. With per-item sigmas the largest one sets the
+    reach; `margin` is the reach at the stage's own sigma. Gradient: exact; sigma needs to start above 0.1 to feel one.
     """
 
     reads = ("scene", "photons")
     primary = "sigma"
+    sigma: Tensor
 
     def __init__(self, sigma: float = 1.0, radius: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -37,12 +36,12 @@ class GaussianBlur(Stage):
     def margin(self) -> int:  # type: ignore[override]
         return self._reach(self.sigma)
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(self._blurred(frame, shot))
 
     def law(self, law: Law) -> Law:
         if not law.is_certain:
-            raise LawError("blurring noise correlates neighbours, and their variances do not spread alone; put the blur before what is random")
+            raise LawError("blurred noise is correlated between neighbours; put the blur before what is random")
         return Law.certain(law.frame().replace(self._blurred(law.frame(), law.shot)), law.shot)
 
     def _blurred(self, frame: Frame, shot: Shot) -> Tensor:

@@ -23,7 +23,7 @@ def field_radius(frame: Frame, size: tuple[int, int] | None) -> Tensor:
     """
     origin = frame.origin()
     if size is None and frame.capture.origin is not None and bool(origin.any()):
-        raise ShapeError(f"a frame that begins at {origin.tolist()} is a part of the sensor; give the sensor's size=(height, width)")
+        raise ShapeError(f"a frame that begins at {origin.tolist()} is a part of the sensor; give the sensor's width and height")
     height, width = size or (frame.height, frame.width)
     origin = origin[:1] if bool((origin == origin[:1]).all()) else origin
     options = {"dtype": frame.data.dtype, "device": frame.data.device}
@@ -38,58 +38,62 @@ class _Shading(Stage):
 
     reads = ("scene", "photons")
 
-    def __init__(self, size: Sequence[int] | None = None, name: str | None = None) -> None:
+    def __init__(self, width: int | None, height: int | None, name: str | None) -> None:
         super().__init__(name)
-        if size is not None and (len(size) != 2 or min(size) < 1):
-            raise CampipeError(f"the size of a sensor is (height, width) in pixels, but {size} came")
-        self.size = None if size is None else (int(size[0]), int(size[1]))
+        if (width is None) != (height is None) or (width is not None and height is not None and min(width, height) < 1):
+            raise CampipeError(f"the size of a sensor is width and height in pixels, or neither, but {width} and {height} came")
+        self.size = None if width is None or height is None else (int(height), int(width))
 
     def map(self, frame: Frame, shot: Shot) -> Tensor:
         """What each pixel is multiplied by; broadcasts with the frame's data."""
         raise NotImplementedError
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(frame.data * self.map(frame, shot))
 
     def law(self, law: Law) -> Law:
         return law.times(self.map(law.frame(), law.shot))
 
 
-class NaturalVignetting(_Shading):
-    """Let light fall by the fourth power of the cosine of the field angle, as it does behind a thin lens without mechanical vignetting.
+class Vignetting(_Shading):
+    """Let light fall by the fourth power of the cosine of the field angle, as behind a thin lens without mechanical vignetting.
 
-    field_angle   degrees between the optical axis and the ray to the sensor's corner, 0 to below 90
-    size          (height, width) of the sensor, pixels; None: the frame is the whole sensor
+    loss            fraction of the light that is lost in the sensor's corners, 0 to below 1: 1 - cos^4 of the field angle there
+    width, height   the sensor's, pixels; None: the frame is the whole sensor
 
     Source: the cos^4 law, e.g. Kingslake, "Optics in Photography", SPIE 1992, chapter 7. Gradient: exact.
     """
 
-    primary = "field_angle"
+    primary = "loss"
+    loss: Tensor
 
-    def __init__(self, field_angle: float = 20.0, size: Sequence[int] | None = None, name: str | None = None) -> None:
-        super().__init__(size, name)
-        self.number("field_angle", field_angle, positive=True)
-        if not bool((self.field_angle < 90).all()):
-            raise CampipeError(f"a field angle is from 0 to below 90 degrees, but {field_angle} came")
+    def __init__(self, loss: float = 0.3, width: int | None = None, height: int | None = None, name: str | None = None) -> None:
+        super().__init__(width, height, name)
+        self.number("loss", loss, positive=True)
+        if not bool((self.loss < 1).all()):
+            raise CampipeError(f"the loss of light in the corners is from 0 to below 1, but {loss} came")
 
     def map(self, frame: Frame, shot: Shot) -> Tensor:
-        tangent = field_radius(frame, self.size) * torch.tan(torch.deg2rad(self.value("field_angle", frame, shot)))
-        return (1 + tangent * tangent) ** -2  # cos^2 = 1 / (1 + tan^2)
+        corner = (1 - self.value("loss", frame, shot)) ** -0.5 - 1  # tan^2 of the field angle in the corner
+        return (1 + corner * field_radius(frame, self.size) ** 2) ** -2  # cos^2 = 1 / (1 + tan^2)
 
 
-class Vignetting(_Shading):
+class PolynomialVignetting(_Shading):
     """Let light fall by a measured polynomial: 1 + k1 r^2 + k2 r^4 + ..., r from 0 on the axis to 1 at the sensor's corners.
 
-    coefficients   (k1, k2, ...), any number of them; (-0.5,) halves the light in the corners
-    size           (height, width) of the sensor, pixels; None: the frame is the whole sensor
+    coefficients    (k1, k2, ...), any number of them; (-0.5,) halves the light in the corners
+    width, height   the sensor's, pixels; None: the frame is the whole sensor
 
     Gradient: exact.
     """
 
     primary = "coefficients"
+    coefficients: Tensor
 
-    def __init__(self, coefficients: Sequence[float] = (-0.5,), size: Sequence[int] | None = None, name: str | None = None) -> None:
-        super().__init__(size, name)
+    def __init__(
+        self, coefficients: Sequence[float] = (-0.5,), width: int | None = None, height: int | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(width, height, name)
         self.number("coefficients", torch.as_tensor(coefficients, dtype=torch.float32))
         if self.coefficients.ndim != 1 or not len(self.coefficients):
             raise CampipeError(f"the coefficients of a polynomial are a list of numbers, but {coefficients} came")

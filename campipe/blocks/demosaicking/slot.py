@@ -17,16 +17,16 @@ from campipe.ops.noise import per_colour
 class Demosaicker(Block):
     """Fill in the two colours that each pixel did not see. To be derived from: implement `net(mosaic, pattern)`.
 
-    A frame in "dn" is brought to its levels first, as its capture says, and is not white-balanced. A frame without a colour filter is repeated in
-    three equal channels. The noise profile becomes one of S and O per colour, those of the measured pixels: approximate, since the pixels
-    between them have less noise and neighbours become correlated.
+    A frame in "dn" is brought to its levels first, as its capture says, and is not white-balanced. A frame without a colour filter is
+    repeated in three equal channels. The noise profile becomes one of S and O per colour, those of the measured pixels: approximate, since
+    the pixels between them have less noise and neighbours become correlated.
     """
 
     slot = "demosaick"
     reads = ("mosaic", "dn")
     writes = "camera"
 
-    def net(self, mosaic: Tensor, pattern: str) -> Tensor:  # type: ignore[override]
+    def net(self, mosaic: Tensor, pattern: str) -> Tensor:
         """Demosaick plain tensors: (..., 1, H, W) to (..., 3, H, W).
 
         mosaic    H and W at least 2, odd ones too
@@ -34,7 +34,7 @@ class Demosaicker(Block):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it does; implement net(mosaic, pattern)")
 
-    def apply(self, frame: Frame, shot: Shot) -> Frame:
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
         mosaic = to_unit(frame.data, *levels_of(frame)) if frame.space == "dn" else frame.data
         pattern, noise = frame.capture.pattern, frame.capture.noise
         noise = noise if noise is None else per_colour(noise, pattern)
@@ -46,12 +46,13 @@ class Demosaicker(Block):
 class LinearDemosaicker(Demosaicker):
     """A demosaicker that is a kernel for each position and colour.
 
-    Its law holds for mosaics whose pixels are independent; row noise, for one, is not. Gradient: exact.
+    Its law holds for mosaics whose pixels are independent (row noise is not), inside the margin: at the border, where the mirror image uses a
+    sample twice, the variance comes out too small. Gradient: exact.
     """
 
     kernels: Kernels
 
-    def net(self, mosaic: Tensor, pattern: str) -> Tensor:  # type: ignore[override]
+    def net(self, mosaic: Tensor, pattern: str) -> Tensor:
         return apply_kernels(mosaic, pattern, type(self).kernels, self.margin or 0)
 
     def law(self, law: Law) -> Law:
@@ -60,7 +61,7 @@ class LinearDemosaicker(Demosaicker):
             black, white = levels_of(law.frame())
             law = law.plus(-black).times(1 / (white - black))
         frame = law.frame().replace(space="mosaic")
-        out = self.apply(frame, law.shot)
+        out = self.transform(frame, law.shot)
         if law.is_certain:
             return Law.certain(out, law.shot)
         if pattern is None:
