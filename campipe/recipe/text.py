@@ -22,20 +22,21 @@ class Marked:
     def __init__(self, text: str, source: str) -> None:
         self.source = source
         self._lines: dict[Path, int] = {}
-        loader = yaml.SafeLoader(text)
+        self.data: Any = None
         try:
+            loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             if node is not None:
                 self._walk(node, (), ())
-            self.data = loader.construct_document(node) if node is not None else None
+                self.data = loader.construct_document(node)
+        except RecipeError:
+            raise
         except yaml.MarkedYAMLError as problem:
             mark = problem.problem_mark or problem.context_mark
             line = mark.line + 1 if mark else 1
             raise RecipeError(f"{source}:{line}: this is no YAML: {problem.problem or problem.context}") from None
         except (yaml.YAMLError, ValueError, RecursionError) as problem:
             raise RecipeError(f"{source}: this is no YAML: {' '.join(str(problem).split())}") from None
-        finally:
-            loader.dispose()
 
     def error(self, path: Sequence[str | int], message: str) -> RecipeError:
         """A complaint about the value at a path: file, line, key."""

@@ -1,8 +1,7 @@
-"""Files that appear whole: written under a temporary name, then renamed."""
+"""The folder of a data set: one writer at a time, nothing left lying about."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,30 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from campipe.core.errors import CampipeError
-
-
-@contextmanager
-def appearing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, with the same suffix; what was written there takes the final name when all went well.
-
-    Raises CampipeError with the system's reason (no space left, read-only, ...), and then leaves nothing behind.
-    """
-    temporary = path.with_name(f".part-{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # a name must not outlive a power cut that its bytes did not
-        os.replace(temporary, path)
-    except OSError as problem:
-        raise CampipeError(f"{path} cannot be written: {problem.strerror or problem}; put that right and run again to go on") from problem
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+from campipe.io.atomic import PREFIX
 
 
 def sweep(folder: Path) -> None:
     """Remove what an interrupted run left under temporary names."""
-    for left in folder.glob(".part-*"):
+    for left in folder.glob(f"{PREFIX}*"):
         with suppress(OSError):
             left.unlink()
 
@@ -61,6 +42,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
 
 def _lock(handle: int, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        return  # not on this system; two runs write the same bytes
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

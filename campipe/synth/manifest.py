@@ -8,7 +8,7 @@ from typing import Any
 
 from campipe.core.errors import CampipeError
 from campipe.core.random import STREAM_VERSION
-from campipe.synth.files import appearing
+from campipe.io.atomic import write_bytes
 from campipe.synth.shards import Job
 
 NAME = "manifest.json"
@@ -76,8 +76,7 @@ def check(earlier: dict[str, Any], asked: dict[str, Any], out: Path) -> None:
 def save(out: Path, asked: dict[str, Any], files: dict[str, str] | None) -> None:
     """Write the manifest; `files` are the SHA-256 by name once everything is there, None before."""
     complete = {"complete": files is not None, "files": dict(sorted((files or {}).items()))}
-    with appearing(out / NAME) as path:
-        path.write_text(json.dumps({**asked, **complete}, indent=1) + "\n", encoding="utf-8")
+    write_bytes(out / NAME, (json.dumps({**asked, **complete}, indent=1) + "\n").encode())
 
 
 def _changed(was: Any, now: list[dict[str, str]]) -> str:

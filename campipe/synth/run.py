@@ -68,11 +68,7 @@ def run(
     per_shard = samples_per_shard or min(SAMPLES_PER_SHARD, -(-count // 8))
     job = Job(recipe, Photos.under(images), Path(out), count, seed, per_shard, format)
     with sole_writer(job.out):
-        sweep(job.out)
-        try:
-            files, made = _go_on(job, workers, progress or _silent)
-        finally:
-            sweep(job.out)
+        files, made = _go_on(job, workers, progress or _silent)
     return Summary(job.out, count, made, dict(sorted(files.items())), time.monotonic() - start)
 
 
@@ -84,6 +80,7 @@ def _go_on(job: Job, workers: int, progress: Progress) -> tuple[dict[str, str], 
         manifest.save(job.out, asked, None)
     else:
         manifest.check(earlier, asked, job.out)
+    sweep(job.out)
     files = _finished(job, (earlier or {}).get("files", {}))
     missing = [shard for shard in range(job.shards) if not files.keys() >= set(job.files(shard))]
     made = sum(len(job.items(shard)) for shard in missing)
@@ -95,8 +92,11 @@ def _go_on(job: Job, workers: int, progress: Progress) -> tuple[dict[str, str], 
         done += 1
         progress(done, job.count)
 
-    for written in make_shards(job, missing, workers, tick):
-        files.update(written)
+    try:
+        for written in make_shards(job, missing, workers, tick):
+            files.update(written)
+    finally:
+        sweep(job.out)
     if missing or not (earlier or {}).get("complete"):
         manifest.save(job.out, asked, files)
     return files, made

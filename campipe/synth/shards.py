@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from campipe.core.frame import Frame
+from campipe.io.atomic import appearing, write_bytes
 from campipe.io.files import write
-from campipe.synth.files import appearing, checksum, plain
+from campipe.synth.files import checksum, plain
 from campipe.synth.photos import Photos
 from campipe.synth.sample import Sample
 
@@ -123,13 +124,10 @@ def _write_loose(job: Job, shard: int, tick: Callable[[], None]) -> dict[str, st
         sample = _sample(job, item)
         camera = job.source.camera_for(sample.parameters)
         picture = camera.develop(sample.clean, exposure=-sample.parameters["ev"])
-        name = job.key(item)
-        for suffix, frame in (("dng", sample.noisy), ("png", picture)):
-            with appearing(job.out / f"{name}.{suffix}") as path:
-                write(path, frame)
-                found[f"{name}.{suffix}"] = checksum(path)
-        with appearing(job.out / f"{name}.json") as path:
-            path.write_bytes(job.card(item, sample))
-            found[f"{name}.json"] = checksum(path)
+        paths = [job.out / f"{job.key(item)}.{suffix}" for suffix in ("dng", "png", "json")]
+        write(paths[0], sample.noisy)
+        write(paths[1], picture)
+        write_bytes(paths[2], job.card(item, sample))
+        found.update({path.name: checksum(path) for path in paths})
         tick()
     return found

@@ -27,10 +27,10 @@ PLACES = ("scene", "photons", "rate", "electrons", "analog", "dn")
 """Spaces of a camera's light path: where a plan may put further stages."""
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)
 def load_camera(name: str, serial: int = 0) -> Camera:
     """A camera, kept for the next sample; nobody changes it."""
-    return Camera.load(name, serial=serial)
+    return Camera(load_camera(name).profile, serial) if serial else Camera.load(name)
 
 
 def shoot(plan: Plan, parameters: Mapping[str, Any], photos: Photos) -> Sample:
