@@ -1,0 +1,61 @@
+"""Single machine instructions that Python has no word for; every one has the same bits on every processor (IEEE 754)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+def _unary(name: str) -> Any:
+    """An intrinsic of LLVM from one real number to another of the same type."""
+
+    @intrinsic
+    def call(typingctx: Any, a: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.call(builder.module.declare_intrinsic(name, [args[0].type]), args)
+
+        return a(a), codegen
+
+    return call
+
+
+floor = _unary("llvm.floor")
+rint = _unary("llvm.rint")  # half to even
+sqrt = _unary("llvm.sqrt")
+absolute = _unary("llvm.fabs")
+
+
+@intrinsic
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c, rounded once. All three of one type."""
+    if not a == b == c:
+        raise TypeError(f"fma needs three numbers of one type, but {a}, {b}, {c} came")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        real = args[0].type
+        return builder.call(builder.module.declare_intrinsic("llvm.fma", [real], ir.FunctionType(real, [real] * 3)), args)
+
+    return a(a, b, c), codegen
+
+
+def _cast(source: Any, target: Any, bits: int, to_float: bool) -> Any:
+    integer = ir.IntType(bits)
+    real = ir.FloatType() if bits == 32 else ir.DoubleType()
+
+    @intrinsic
+    def call(typingctx: Any, a: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], real if to_float else integer)
+
+        return target(source), codegen
+
+    return call
+
+
+bits_of = _cast(types.float32, types.int32, 32, False)  # float32 to the int32 of the same bits
+float_of = _cast(types.int32, types.float32, 32, True)
+bits_of_double = _cast(types.float64, types.int64, 64, False)
+double_of = _cast(types.int64, types.float64, 64, True)

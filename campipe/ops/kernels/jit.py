@@ -1,0 +1,44 @@
+"""How loops are compiled: numba, without the global interpreter lock, kept on disk where a folder can be written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+# numpy's error model: a division by zero gives inf instead of an exception, whose branch would keep a loop from vectorising.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a scalar helper into every loop that calls it."""
+    return njit(forceinline=True, **_OPTIONS)(function)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a loop at its first call, and keep the machine code on disk.
+
+    The code lies beside the source, or in the user's cache folder where that is read-only. Where neither can be written, the loop is
+    compiled anew in every process.
+    """
+    dispatcher = njit(**_OPTIONS)(function)
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:  # numba found no folder that it may write to
+        return dispatcher
+    # numba looks at the age of the loop's own file only; the helpers that it inlines lie in other files of this folder.
+    file = getattr(dispatcher._cache, "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = (file._source_stamp, _digest())
+    return dispatcher
+
+
+@cache
+def _digest() -> str:
+    """A fingerprint of all sources in this folder."""
+    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
