@@ -46,8 +46,8 @@ class Demosaicker(Block):
 class LinearDemosaicker(Demosaicker):
     """A demosaicker that is a kernel for each position and colour.
 
-    Its law holds for mosaics whose pixels are independent (row noise is not), inside the margin: at the border, where the mirror image uses a
-    sample twice, the variance comes out too small. Gradient: exact.
+    Its law holds for mosaics whose pixels are independent (row noise is not), inside the margin: at the border, where the mirror image
+    uses a sample twice, the variance comes out too small. Gradient: exact.
     """
 
     kernels: Kernels
