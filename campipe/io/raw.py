@@ -1,0 +1,144 @@
+"""Raw files of cameras, through LibRaw (rawpy), with everything that a frame's capture can take from them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from campipe.core import pattern as patterns
+from campipe.core.errors import CampipeError, RawFileError
+from campipe.core.frame import Capture, Frame
+from campipe.io.checks import existing
+from campipe.io.tags import Tags, read_tags
+from campipe.ops import colour
+
+_WORDS = {
+    "LibRawFileUnsupportedError": "it is no raw file that LibRaw knows; check what it is, or convert it to DNG",
+    "LibRawIOError": "it ends too early; copy it again from where it came",
+    "LibRawDataError": "its data are damaged or compressed in a way that LibRaw cannot undo; convert it to an uncompressed DNG",
+}
+
+
+def read_raw(path: str | os.PathLike[str]) -> Frame:
+    """Read a raw file.
+
+    returns   in "dn", (1, 1, H, W) float32, the visible area as the sensor saw it (orientation is not applied), with its capture:
+
+    pattern        of the frame's pixel (0, 0); None for a sensor without filters
+    black_level    (1,), or (1, h, w) where positions of the pattern differ; of a DNG from its tags, with fractions
+    white_level    (1,), where pixels saturate: what LibRaw itself scales by
+    wb             (1, 3), as shot, else daylight; None without filters or where the file knows neither
+    cam_to_srgb    (1, 3, 3); cam_to_xyz (1, 3, 3) is the same colour adapted to D50; None where LibRaw knows no matrix
+    noise          (1, 2) or (1, 2, h, w), NoiseProfile of a DNG
+    seconds, iso   (1,); camera: its name
+    origin         (1, 2), margins that were left out
+
+    A colour matrix is the one that LibRaw chooses, and stands for light like D65. Lens and defect corrections that a DNG asks for
+    (opcode lists) are not applied.
+
+    Raises RawFileError, one line, for anything that is not a whole mosaic of red, green and blue, or a monochrome raw.
+    """
+    import rawpy
+
+    path = existing(path)
+    tags = read_tags(path)
+    if tags.end > path.stat().st_size:  # LibRaw would say so too, on the error stream and once more in an error
+        raise RawFileError(f"{path} cannot be read: {_WORDS['LibRawIOError']}")
+    if tags.is_float:
+        raise RawFileError(f"{path} holds floating-point numbers, which LibRaw would change; convert it to whole ones of 16 bits")
+    try:
+        with rawpy.imread(os.fspath(path)) as raw:
+            if raw.raw_type != rawpy.RawType.Flat:
+                raise RawFileError(
+                    f"{path} holds colours at every pixel, not a mosaic; use the camera's own raw, or develop it to a picture"
+                )
+            data = torch.from_numpy(raw.raw_image_visible.astype(np.float32))[None, None]
+            return Frame(data, "dn", _capture(raw, tags, path))
+    except rawpy.LibRawError as problem:
+        words = _WORDS.get(type(problem).__name__, f"LibRaw says: {_text(problem)}; convert it to DNG")
+        raise RawFileError(f"{path} cannot be read: {words}") from problem
+
+
+def _capture(raw: Any, tags: Tags, path: Path) -> Capture:
+    """All that the opened file knows about the shot."""
+    y, x = raw.sizes.top_margin, raw.sizes.left_margin
+    # LibRaw takes monochrome files that are plain TIFFs for RGGB, with a white balance of green alone.
+    unfiltered = raw.num_colors == 1 or (tags.is_unfiltered and not any(np.asarray(raw.camera_whitebalance)[[0, 2, 3]]))
+    table = np.zeros((1, 1), dtype=int) if unfiltered else _colours(raw, y, x, path)
+    pattern = None if unfiltered else "".join(_letters(raw)[c] for c in table.flat)
+    if pattern is not None:
+        try:
+            patterns.check(pattern)
+        except CampipeError:
+            raise RawFileError(
+                f"{path} has filters {pattern}, but 2 x 2 or 6 x 6 of R, G and B are needed; develop it to a picture"
+            ) from None
+    exact = tags.black_level(table.shape[0], table.shape[1], y, x)
+    black = np.asarray(raw.black_level_per_channel, dtype=np.float64)[table] if exact is None else exact
+    noise = tags.noise(patterns.channels(pattern))
+    rendering = None if unfiltered else _cam_to_srgb(raw, tags)
+    speed = float(raw.other.iso_speed)
+    iso = tags.iso if speed <= 0 or speed >= 65535 else speed
+    return Capture(
+        pattern=pattern,
+        camera=tags.camera,
+        black_level=_row(black if np.ptp(black) else black.flat[0]),
+        white_level=_row(raw.white_level),
+        wb=None if unfiltered else _row(_white_balance(raw, tags)),
+        cam_to_srgb=_row(rendering),
+        cam_to_xyz=None if rendering is None else _row(colour.cam_to_xyz(rendering)),
+        noise=_row(noise),
+        iso=_row(iso if iso > 0 else None),
+        seconds=_row(raw.other.shutter_speed if raw.other.shutter_speed > 0 else None),
+        origin=torch.tensor([[y, x]]),
+    )
+
+
+def _colours(raw: Any, y: int, x: int, path: Path) -> np.ndarray:
+    """LibRaw's colour numbers of the smallest repeating tile at the visible area's corner, (h, w)."""
+    tile = raw.raw_pattern  # of the whole sensor: margins may be odd, so positions are asked for one by one
+    if tile is None or tile.shape[0] not in (2, 6):
+        came = "no pattern" if tile is None else f"a pattern of {tile.shape[0]} x {tile.shape[1]}"
+        raise RawFileError(f"{path} has {came}, but filters of 2 x 2 or 6 x 6 pixels are needed; develop it to a picture")
+    height, width = tile.shape
+    return np.array([[raw.raw_color(y + i, x + j) for j in range(width)] for i in range(height)])
+
+
+def _letters(raw: Any) -> str:
+    """Letter of each of LibRaw's colour numbers: the second green is number 3, and may be called 1 once LibRaw has developed the file."""
+    return raw.color_desc.decode("ascii").ljust(4, "?")
+
+
+def _white_balance(raw: Any, tags: Tags) -> np.ndarray | None:
+    """(3,) gains with green = 1: as shot, from the white's chromaticity, or for daylight, whichever the file has first."""
+    neutral = tags.neutral()
+    tries = [raw.camera_whitebalance, None if neutral is None or not (neutral > 0).all() else 1 / neutral, raw.daylight_whitebalance]
+    for gains in tries:
+        if gains is not None and np.isfinite(gains[:3]).all() and min(gains[:3]) > 0:
+            return np.asarray(gains[:3], dtype=np.float64) / gains[1]
+    return None
+
+
+def _cam_to_srgb(raw: Any, tags: Tags) -> Tensor | None:
+    """(3, 3) white-balanced camera RGB to linear sRGB, or None where LibRaw knows none."""
+    known, model = torch.from_numpy(raw.color_matrix[:, :3]).double(), torch.from_numpy(raw.rgb_xyz_matrix[:3]).double()
+    # A camera that LibRaw does not know has zeros, or the unit matrix, which from a DNG may be meant.
+    if bool(known.any()) and (50721 in tags.values or bool(model.any()) or not torch.allclose(known, torch.eye(3, dtype=torch.float64))):
+        return colour.rows_to_one(known)
+    return colour.cam_to_srgb(model) if abs(float(torch.linalg.det(model))) > 1e-9 else None
+
+
+def _row(value: Any) -> Tensor | None:
+    """One item's number as float32 with a batch axis."""
+    return None if value is None else torch.as_tensor(np.asarray(value), dtype=torch.float32)[None]
+
+
+def _text(problem: Exception) -> str:
+    """LibRaw's message, which comes as bytes."""
+    first = problem.args[0] if problem.args else type(problem).__name__
+    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
