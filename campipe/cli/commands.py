@@ -1,0 +1,146 @@
+"""The commands: each one reads its words, calls its job, and shows what came of it.
+
+Jobs are imported when a command runs, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campipe.cli.screen import Screen
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="A differentiable camera: photons to raw numbers to pictures.",
+    epilog="Example: campipe demo --out demo",
+)
+
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"campipe {version('campipe')}")
+        except PackageNotFoundError:
+            typer.echo("campipe, from a checkout")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
+
+
+@app.callback()
+def campipe(version: Version = False) -> None:
+    """A differentiable camera: photons to raw numbers to pictures."""
+
+
+@app.command(epilog="Example: campipe demo --out demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for raws, pairs, pictures and the report.")],
+    images: Annotated[Path | None, typer.Option(help="Folder of your own photos; without it, scikit-image's.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Photograph real photos with three cameras, and write a report that shows them with their noise."""
+    from campipe.jobs.demo import demo as job
+
+    screen = Screen()
+    with screen.progress("photographing") as progress:
+        report = job(out, images=images, seed=seed, progress=progress)
+    screen.say(f"Report: {report}")
+
+
+@app.command("list", epilog="Example: campipe list cameras --json")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="cameras|recipes|stages|blocks", help="What to list.")],
+    json: Json = False,
+) -> None:
+    """List the cameras, recipes, stages or blocks that there are."""
+    from campipe.jobs.listing import rows_of
+
+    Screen().listing(what, rows_of(what), as_json=json)
+
+
+@app.command(epilog="Example: campipe simulate photo.png --camera sony-a7s2 --iso 1600 --ev -2 --out shot.dng --png shot.png")
+def simulate(
+    photo: Annotated[Path, typer.Argument(help="A PNG, JPEG, WebP or TIFF picture.")],
+    camera: Annotated[str, typer.Option(help="Name of a camera, or a profile's .toml file.")],
+    out: Annotated[Path, typer.Option(help="The raw file to write, .dng.")],
+    iso: Annotated[float | None, typer.Option(help="Within the camera's range; without it, its lowest.")] = None,
+    ev: Annotated[float, typer.Option(help="Stops from the metered exposure; below 0 is darker.")] = 0.0,
+    seconds: Annotated[float, typer.Option(help="Exposure time, in which dark current gathers.")] = 1 / 60,
+    seed: Seed = 0,
+    serial: Annotated[int, typer.Option(help="Number of the individual camera: its fixed pattern.")] = 0,
+    clean: Annotated[Path | None, typer.Option(help="Write the noiseless shot too: .dng, or a developed picture.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write the developed shot too; an ev below 0 is brightened back.")] = None,
+) -> None:
+    """Turn a photo into the raw file that a camera would have recorded of the same scene."""
+    from campipe.jobs.simulate import simulate as job
+
+    done = job(photo, out, camera=camera, iso=iso, ev=ev, seconds=seconds, seed=seed, serial=serial, clean=clean, png=png)
+    Screen().simulated(done)
+
+
+@app.command(epilog="Example: campipe develop shot.dng --out picture.png --exposure 2")
+def develop(
+    raw: Annotated[Path, typer.Argument(help="A raw file: .dng, .nef, .cr2, .arw and what else LibRaw opens.")],
+    out: Annotated[Path, typer.Option(help="The picture to write: .png, .tif or .jpg.")],
+    demosaick: Annotated[str, typer.Option(help="Name of a demosaicker; `campipe list blocks` shows them.")] = "malvar",
+    exposure: Annotated[float, typer.Option(help="Stops by which the picture is made brighter.")] = 0.0,
+    bits: Annotated[int, typer.Option(help="Bits per channel, 8 or 16.")] = 8,
+) -> None:
+    """Develop a raw file to a picture, from what the file itself says."""
+    from campipe.jobs.develop import develop as job
+
+    screen = Screen()
+    with screen.busy(f"developing {raw.name}"):
+        picture = job(raw, out, demosaick=demosaick, exposure=exposure, bits=bits)
+    screen.say(f"{out}: {picture.width} x {picture.height}, {bits} bits per channel")
+
+
+@app.command(epilog="Example: campipe synth raw_pairs --images photos --out pairs --count 1000 --seed 0 --workers 2")
+def synth(
+    recipe: Annotated[str, typer.Argument(help="A recipe's .yaml file, or the name of one that ships.")],
+    images: Annotated[Path, typer.Option(help="Folder of photos.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; one that was begun is gone on with.")],
+    count: Annotated[int, typer.Option(help="Number of samples.")],
+    seed: Seed = 0,
+    format: Annotated[str, typer.Option(help="webdataset: tar shards; dng: DNG, PNG and JSON.")] = "webdataset",
+    workers: Annotated[int, typer.Option(help="Processes; the bytes do not depend on them.")] = 1,
+) -> None:
+    """Make pairs of noisy and clean raw frames from photos, as a recipe says. Stopped and run again, it goes on."""
+    from campipe.jobs.synth import synth as job
+
+    screen = Screen()
+    with screen.progress("samples") as progress:
+        done = job(recipe, images, out, count=count, seed=seed, format=format, workers=workers, progress=progress)
+    kept = f", {done.count - done.made} were there" if done.made < done.count else ""
+    screen.say(f"{done.out}: {done.count} samples in {len(done.files)} files; {done.made} made in {done.seconds:.1f} s{kept}")
+
+
+@app.command(epilog="Example: campipe bench --json")
+def bench(
+    json: Json = False,
+    megapixels: Annotated[float, typer.Option(help="Size of the frame, in 1e6 pixels.")] = 12.0,
+    rounds: Annotated[int, typer.Option(help="Turns that each contender takes; the median counts.")] = 5,
+) -> None:
+    """Measure the sensor's speed and memory beside NumPy, torch, GalSim and Pyxel, on one thread, in one run."""
+    from campipe.jobs.bench import as_json
+    from campipe.jobs.bench import bench as job
+    from campipe.jobs.bench_goals import goals
+
+    screen = Screen()
+    with screen.progress("measuring") as progress:
+        rows = job(megapixels, rounds, progress)
+    if json:
+        screen.say(as_json(rows))
+    else:
+        screen.bench(rows, goals(rows, megapixels))

@@ -1,0 +1,60 @@
+"""The entry of the command `campipe`: what goes wrong becomes one line on stderr and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from campipe.core.errors import CampipeError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+_USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's, which newer releases of typer carry inside
+_GO_ON = {"synth": "run the same command again and it goes on where it stopped"}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its status: 0, 2 for input that cannot be used, 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(words)
+    except BrokenPipeError:
+        # The reader of our output went away; Python would complain once more while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)
+
+
+def _run(words: list[str]) -> int:
+    from campipe.cli.commands import app
+
+    command = next((word for word in words if not word.startswith("-")), "")
+    try:
+        done = app(words or ["--help"], prog_name="campipe", standalone_mode=False)
+        return done if isinstance(done, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain(command, f"stopped; {_GO_ON.get(command, 'run the same command again to do it from the start')}", INTERRUPTED)
+    except typer.Exit as leave:
+        return leave.exit_code
+    except _USAGE_ERROR as error:
+        known = command in {entry.name or entry.callback.__name__ for entry in app.registered_commands if entry.callback}
+        hint = f"campipe {command} --help" if known else "campipe --help"
+        return _complain(command if known else "", f"{error.format_message().rstrip('.')} (see {hint})")  # type: ignore[attr-defined]
+    except CampipeError as error:
+        return _complain(command, str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(command, f"{place}{error.strerror or error}; choose another place or free some space")
+    except MemoryError:
+        return _complain(command, "there is not enough memory for this; use a smaller picture, or fewer workers")
+
+
+def _complain(command: str, message: str, status: int = BAD_INPUT) -> int:
+    line = " ".join(message.split())
+    sys.stderr.write(f"campipe{' ' if command else ''}{command}: {line}\n")
+    return status

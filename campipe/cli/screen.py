@@ -1,0 +1,130 @@
+"""What the commands show: tables and sentences on stdout, progress on stderr, and that only where somebody watches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from campipe.jobs.bench import Row
+    from campipe.jobs.bench_goals import Goal
+    from campipe.jobs.simulate import Simulated
+
+Tick = Callable[..., None]
+
+
+class Screen:
+    """The two ends of a terminal."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False)
+        self.err = Console(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Print lines as they are, however long."""
+        self.out.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, words: str) -> Iterator[Tick]:
+        """A bar on stderr: the function it gives takes (done, all) or (done, all, words)."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self.err, disable=not self.err.is_terminal, transient=True) as bar:
+            task = bar.add_task(words, total=None)
+
+            def tick(done: int, total: int, now: str = words) -> None:
+                bar.update(task, completed=done, total=total, description=escape(now))
+
+            yield tick
+
+    @contextmanager
+    def busy(self, words: str) -> Iterator[None]:
+        """A turning wheel on stderr."""
+        if not self.err.is_terminal:
+            yield
+            return
+        with self.err.status(escape(words)):
+            yield
+
+    def listing(self, what: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+        """A table, or JSON."""
+        if as_json:
+            self.say(json.dumps(rows, indent=2))
+            return
+        columns = {"cameras": _camera, "recipes": _recipe, "stages": _stage, "blocks": _block}[what]
+        cells = [columns(row) for row in rows]
+        self.table(list(cells[0]) if cells else [], [list(row.values()) for row in cells])
+        if what == "cameras":
+            self.say("measured: on the camera; stated: how many numbers its maker states; assumed: how many are neither. --json names them")
+
+    def table(self, heads: list[str], rows: list[list[str]], right: tuple[str, ...] = ()) -> None:
+        """A plain table; columns named in `right` are set to the right."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for head in heads:
+            table.add_column(head, justify="right" if head in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self.out.print(table)
+
+    def simulated(self, done: Simulated) -> None:
+        """What `campipe simulate` did."""
+        shot, size = done.raw.capture, f"{done.raw.width} x {done.raw.height}"
+        assert shot.iso is not None and shot.seconds is not None
+        self.say(f"{done.camera}, ISO {float(shot.iso[0]):g}, {_time(float(shot.seconds[0]))}, {size}, {shot.pattern or 'monochrome'}")
+        self.say(f"signal {done.electrons:.1f} e- a pixel on average, noise {done.noise:.2f} DN, {100 * done.saturated:.2f} % saturated")
+        for path, what in done.files.items():
+            self.say(f"{path}: {what}")
+
+    def bench(self, rows: list[Row], goals: list[Goal]) -> None:
+        """The measurements, and how they stand beside the goals."""
+        cells = [[r.job, r.who, _figure(r.megapixels_per_second), _figure(r.peak_megabytes), _figure(r.seconds)] for r in rows]
+        self.table(["job", "who", "MP/s", "peak MB", "seconds"], cells, right=("MP/s", "peak MB", "seconds"))
+        self.say("")
+        judged = [[g.what, g.wanted, _figure(g.reached) + (g.unit if g.reached is not None else ""), _verdict(g)] for g in goals]
+        self.table(["goal", "wanted", "reached", ""], judged, right=("reached",))
+
+
+def _camera(row: dict[str, Any]) -> dict[str, str]:
+    low, high = row["iso"]
+    return {
+        "name": row["name"],
+        "sensor": f"{row['width']} x {row['height']}, {row['pattern'] or 'mono'}, {row['pixel_pitch']:g} um",
+        "bits": str(row["bits"]),
+        "ISO": f"{low:g}-{high:g}",
+        "measured": ", ".join(row["measured"]) or "-",
+        "stated": str(len(row["datasheet"])),
+        "assumed": str(len(row["assumed"])),
+    }
+
+
+def _recipe(row: dict[str, Any]) -> dict[str, str]:
+    return {"name": row["name"], "makes": row["about"] or "", "file": row["file"]}
+
+
+def _stage(row: dict[str, Any]) -> dict[str, str]:
+    spaces = f"{' or '.join(row['reads'])} -> {row['writes'] or 'the same'}"
+    return {"kind": row["name"], "does": row["about"], "spaces": spaces, "arguments": ", ".join(row["arguments"]) or "-"}
+
+
+def _block(row: dict[str, Any]) -> dict[str, str]:
+    return {"slot": row["slot"], "name": row["name"], "does": row["about"]}
+
+
+def _time(seconds: float) -> str:
+    return f"1/{round(1 / seconds)} s" if 0 < seconds < 0.5 else f"{seconds:g} s"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _verdict(goal: Goal) -> str:
+    return "not measured" if goal.reached is None else ("reached" if goal.met else "missed")

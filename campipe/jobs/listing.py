@@ -1,0 +1,85 @@
+"""What there is to choose from: cameras, recipes, stages and blocks, as rows for a table or for JSON."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from campipe import blocks as fillers
+from campipe.core.errors import CampipeError
+from campipe.core.profile import load_profile, profile_names
+from campipe.core.resources import find, listing
+from campipe.recipe.parts import arguments, kinds
+from campipe.recipe.recipe import load
+
+Row = dict[str, Any]
+
+
+def cameras() -> list[Row]:
+    """One row per camera: its sensor, its ISO range, and which of its numbers have which status."""
+    from campipe.core.profile_schema import numbers
+
+    rows: list[Row] = []
+    for name in profile_names():
+        profile = load_profile(name)
+        status: dict[str, list[str]] = {"measured": [], "datasheet": [], "assumed": []}
+        for path, _, entry in numbers(profile.file):
+            word = path.rsplit(".", 1)[-1].replace("_", " ")
+            if word not in status[entry.status]:
+                status[entry.status].append(word)
+        rows.append(
+            {
+                "name": name,
+                "title": profile.title,
+                "width": profile.width,
+                "height": profile.height,
+                "pattern": profile.pattern,
+                "bits": profile.bits,
+                "pixel_pitch": profile.pixel_pitch,
+                "iso": list(profile.iso_range),
+                **status,
+            }
+        )
+    return rows
+
+
+def recipes() -> list[Row]:
+    """One row per recipe that ships: its name, what it makes, and its file."""
+    names = listing("pipelines", suffix=".yaml")
+    return [{"name": name, "about": load(name).document.about, "file": str(find("pipelines", f"{name}.yaml"))} for name in names]
+
+
+def stages() -> list[Row]:
+    """One row per part that a recipe can name by `kind`: what it does, its spaces and its arguments."""
+    return [
+        {
+            "name": kind,
+            "about": _first_sentence(stage),
+            "reads": list(stage.reads),
+            "writes": stage.writes,
+            "arguments": list(arguments(stage)),
+        }
+        for kind, stage in kinds().items()
+    ]
+
+
+def blocks() -> list[Row]:
+    """One row per block: its slot, its name, what it does."""
+    return [
+        {"slot": slot, "name": name, "about": _first_sentence(type(fillers.make(slot, name)))}
+        for slot in fillers.slots()
+        for name in fillers.names(slot)
+    ]
+
+
+def rows_of(what: str) -> list[Row]:
+    """The rows for one of the words "cameras", "recipes", "stages" and "blocks"."""
+    lists = {"cameras": cameras, "recipes": recipes, "stages": stages, "blocks": blocks}
+    if what not in lists:
+        raise CampipeError(f"there are lists of {', '.join(lists)}, but {what!r} came")
+    return lists[what]()
+
+
+def _first_sentence(part: type) -> str:
+    paragraph = (inspect.getdoc(part) or "").split("\n\n")[0]
+    return " ".join(paragraph.split()).split(". ")[0].rstrip(".")
