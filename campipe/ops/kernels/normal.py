@@ -106,7 +106,7 @@ def lower_tail(word):
 @inlined
 def normal_double(word):
     """The standard normal number of one word (int32), float64: the float32 one and a step of Halley's method; error below 1e-14."""
-    z = -abs(float(normal(word)))
+    z = -abs(np.float64(normal(word)))
     u = lower_tail(word)
     e = (0.5 * math.erfc(-z * 0.7071067811865476) - u) * 2.5066282746310002 * math.exp(0.5 * z * z)
     z -= e / (1.0 + 0.5 * z * e)

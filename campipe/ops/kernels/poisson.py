@@ -187,7 +187,7 @@ def _second_look(words, at, rates, first, size, out, close):
     """Decide those pixels of a group in float64 that are marked in `close`."""
     for j in range(first, first + size):
         if close[j] != 0:
-            out[j] = _f(exact_count(words[at + j], float(rates[j])))
+            out[j] = _f(exact_count(words[at + j], np.float64(rates[j])))  # float() would leave it float32
 
 
 @compiled

@@ -64,7 +64,7 @@ def poisson(word: Tensor, rate: Tensor) -> Tensor:
     v = z * z
     c = -8 / 405 + v * (7 / 810 + v / 270) + z * (671 / 38880 - v * (137 / 38880 + v * 23 / 17280)) / s
     y = lam + s * z + 1 / 3 + v / 6 - z * (1 / 36 + v / 72) / s + c / lam
-    k = y.floor().clamp_min(0)
+    k = torch.where(lam < 4, 0.0, y.floor().clamp_min(0))
     # What the expansion leaves out is below 1e-9 beyond 1e5; torch's ratio is no better there.
     open_ = whole & (lam < 1e5) & ((lam < 100) | ((y - y.round()).abs() < 0.05))
     found = k[open_]

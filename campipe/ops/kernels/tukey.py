@@ -62,7 +62,7 @@ def tukey_block(words, at, count, shape, scale, out):
     for j in range(count):
         word = np.int32(words[at + j])
         t = np.int32(word ^ np.int32(word >> np.int32(31)))
-        u = (float(t) + 0.5) * 2.0**-32
+        u = (np.float64(t) + 0.5) * 2.0**-32
         a, b = _log(u), _log(1.0 - u)
         if logistic:
             q = (a - b) * (1 + 0.5 * shape * (a + b) + shape * shape / 6 * (a * a + a * b + b * b))
