@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from campipe.core.errors import CampipeError, RawFileError, SpaceError
+from campipe.core.errors import RawFileError, SpaceError
 from campipe.core.frame import Frame
 from campipe.io.atomic import appearing
 from campipe.io.checks import existing, single
-from campipe.ops.colour import D65, SRGB_TO_XYZ, adaptation
+from campipe.ops.colour import adaptation, apply_matrix
 
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 """x and y of red, green, blue and white: Rec. ITU-R BT.709-6, table 1; what OpenEXR assumes where a file says nothing."""
@@ -27,7 +27,7 @@ def read_exr(path: str | os.PathLike[str]) -> Frame:
     returns   in "linear", (1, 3, H, W) float32, nothing clipped; in "scene" or "camera" if `write_exr` put such a frame there
 
     Grey is repeated. Other primaries than those of Rec. 709 are converted, with Bradford adaptation between the whites. Alpha is
-    refused unless it is 1 everywhere. Raises RawFileError for damaged files and for channels other than R, G, B or Y.
+    refused unless it is the same everywhere (photos come with 1, and with 0). Raises RawFileError for damaged files and for channels other than R, G, B or Y.
     """
     import OpenEXR
 
@@ -42,9 +42,13 @@ def read_exr(path: str | os.PathLike[str]) -> Frame:
     if space not in _FLOAT_SPACES:
         raise RawFileError(f"{path} says that it holds {space!r}, but an OpenEXR file holds one of {', '.join(_FLOAT_SPACES)}")
     primaries = tuple(float(value) for value in header.get("chromaticities", REC709))
-    if space == "linear" and not np.allclose(primaries, REC709, atol=1e-3):
-        data = torch.einsum("ij,bjhw->bihw", _to_srgb(primaries), data.double()).float()
-    return Frame(data, space)
+    if space != "linear" or np.allclose(primaries, REC709, atol=1e-3):
+        return Frame(data, space)
+    try:
+        matrix = _to_srgb(primaries)
+    except RuntimeError:
+        raise RawFileError(f"{path} gives {primaries} as its primaries, which span no colours; correct its chromaticities") from None
+    return Frame(apply_matrix(data.double(), matrix).float(), space)
 
 
 def write_exr(path: str | os.PathLike[str], frame: Frame, *, half: bool = False) -> None:
@@ -83,17 +87,19 @@ def _colours(channels: dict[str, np.ndarray], path: Any) -> np.ndarray:
         colours, alpha = channels[merged][..., :3], channels[merged][..., 3:]
     else:
         raise RawFileError(f"{path} has the channels {', '.join(channels)}, but R, G, B or Y are needed; convert it first")
-    if alpha is not None and not np.all(alpha == 1):
+    if alpha is not None and alpha.size and np.ptp(alpha):
         raise RawFileError(f"{path} is transparent in places; put it on a background and save it without alpha")
     return colours
 
 
 def _to_srgb(primaries: tuple[float, ...]) -> Tensor:
     """(3, 3) float64, linear RGB of the given x, y of red, green, blue and white to linear sRGB."""
+    (source, white), (target, d65) = _to_xyz(primaries), _to_xyz(REC709)
+    return torch.linalg.inv(target) @ adaptation(white, d65) @ source
+
+
+def _to_xyz(primaries: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Matrix (3, 3) from linear RGB to XYZ, and XYZ of the white (3,), float64."""
     x, y = torch.tensor(primaries, dtype=torch.float64).reshape(4, 2).T
     xyz = torch.stack([x / y, torch.ones(4, dtype=torch.float64), (1 - x - y) / y])
-    try:
-        to_xyz = xyz[:, :3] * torch.linalg.solve(xyz[:, :3], xyz[:, 3])
-    except RuntimeError as problem:
-        raise CampipeError(f"primaries span a triangle, but {primaries} came; correct the file's chromaticities") from problem
-    return torch.linalg.inv(SRGB_TO_XYZ) @ adaptation(xyz[:, 3], D65) @ to_xyz
+    return xyz[:, :3] * torch.linalg.solve(xyz[:, :3], xyz[:, 3]), xyz[:, 3]

@@ -45,7 +45,7 @@ def read_photo(path: str | os.PathLike[str]) -> Frame:
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
         raise RawFileError(f"{path} is an array of {pixels.shape}, but a picture is grey or RGB; save it as one of those")
     values = np.moveaxis(pixels, 2, 0).astype(np.float32) / np.float32(largest)
-    return Frame(torch.from_numpy(np.ascontiguousarray(np.broadcast_to(values, (3, *values.shape[1:]))))[None], "display")
+    return Frame(torch.from_numpy(np.array(np.broadcast_to(values, (3, *values.shape[1:])), order="C"))[None], "display")
 
 
 def write_photo(path: str | os.PathLike[str], frame: Frame, *, bits: int = 8, quality: int = 95) -> None:
@@ -141,7 +141,8 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, int]:
             return _read_picture(path, b"")
         largest = 2**page.bitspersample - 1
         if page.photometric == 3:
-            pixels, largest = np.moveaxis(page.colormap[:, pixels], 0, -1), 65535
+            # Writers disagree whether a palette's 255 is 65535 or 65280; the upper bytes are the same.
+            pixels, largest = np.moveaxis(page.colormap[:, pixels] >> 8, 0, -1), 255
         elif page.photometric == 0:
             pixels = largest - pixels
         pixels = np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
