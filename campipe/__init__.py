@@ -12,7 +12,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from campipe import blocks, sensor
     from campipe.camera import Camera, cameras
     from campipe.core.errors import CampipeError, LawError, ProfileError, RawFileError, RecipeError, ShapeError, SpaceError
     from campipe.core.frame import Capture, Frame

@@ -128,7 +128,7 @@ class Camera(torch.nn.Module):
         """Take a raw frame.
 
         scene        "scene", (B, 3, H, W), or (B, 1, H, W) for a monochrome camera
-        iso          within the profile's range, a number or (B,); None: the lowest
+        iso          within the profile's range, a number or (B,); None: 100, or the nearest that the camera has
         ev           exposure relative to the metered one, stops, a number or (B,)
         seconds      s, a number or (B,): how long dark current gathers
         key          names the noise; fold it for the next shot
@@ -161,7 +161,7 @@ class Camera(torch.nn.Module):
         """The scene with what the shot fixes in its capture, and the numbers of the light path, (B,) each."""
         scene.expect("scene")
         b = scene.batch
-        asked = self.profile.iso_range[0] if iso is None else iso
+        asked = min(max(self.profile.iso_range[0], 100.0), self.profile.iso_range[1]) if iso is None else iso
         isos = torch.as_tensor(asked, dtype=torch.float32).expand(b)
         entries: dict[str, Any] = {"iso": isos, "seconds": torch.as_tensor(seconds, dtype=torch.float32).expand(b), "camera": self.name}
         if scene.capture.wb is None and self.profile.pattern is not None:
