@@ -59,3 +59,19 @@ bits_of = _cast(types.float32, types.int32, 32, False)  # float32 to the int32 o
 float_of = _cast(types.int32, types.float32, 32, True)
 bits_of_double = _cast(types.float64, types.int64, 64, False)
 double_of = _cast(types.int64, types.float64, 64, True)
+
+
+@intrinsic
+def held(typingctx: Any, constants: Any) -> Any:
+    """The same tuple of numbers, of which the compiler does not know that they are constants.
+
+    Fetched once before a loop they stay in registers or on the stack; known constants are fetched anew in every round, and
+    with them the addresses at which they lie.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        numbers = [builder.extract_value(args[0], i) for i in range(constants.count)]
+        fence = builder.module.declare_intrinsic("llvm.arithmetic.fence", [numbers[0].type], ir.FunctionType(numbers[0].type, [numbers[0].type]))
+        return context.make_tuple(builder, signature.return_type, [builder.call(fence, [n]) for n in numbers])
+
+    return constants(constants), codegen

@@ -23,9 +23,9 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import absolute, float_of, floor, fma, rint, sqrt
+from campipe.ops.kernels.intrinsics import absolute, float_of, floor, fma, held, rint, sqrt
 from campipe.ops.kernels.jit import compiled, inlined
-from campipe.ops.kernels.normal import lower_tail, normal, normal_double
+from campipe.ops.kernels.normal import NORMAL, lower_tail, normal, normal_double
 
 _f = np.float32
 LOW = _f(4)
@@ -51,9 +51,9 @@ _MIDDLE = np.int32(-(2**31))
 
 
 @inlined
-def expand(word, rate):
+def expand(word, rate, constants):
     """Return k and whether it needs a second look, for a rate from 4 (others give rubbish, and True or False)."""
-    z = normal(word)
+    z = normal(word, constants)
     s = sqrt(rate)
     i = _ONE / s
     v = z * z
@@ -87,17 +87,17 @@ def exp_minus(rate):
 
 
 @inlined
-def walk(words, at, rates, first, size, scratch, near):
+def walk(words, rates, size, scratch, near):
     """Count a group of pixels along F in float32; `near` says where a step of F is too close to u.
 
     scratch   (5, 64) float32: clamped rates, terms, F, u, and the counts, which are the result
     """
     rate, p, F, u, k = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for j in range(size):
-        rate[j] = min(max(rates[first + j], _ZERO), LOW)
+        rate[j] = min(max(rates[j], _ZERO), LOW)
         p[j] = exp_minus(rate[j])
         F[j] = p[j]
-        u[j] = fma(_f(np.int32(words[at + first + j] ^ _MIDDLE)) + _HALF, _f(2.0**-32), _HALF)
+        u[j] = fma(_f(np.int32(words[j] ^ _MIDDLE)) + _HALF, _f(2.0**-32), _HALF)
         k[j] = _ZERO
         near[j] = 0
     for step in range(1, _STEPS):
@@ -182,45 +182,40 @@ def exact_count(word, rate):
     return k if _reaches(k, rate, word) else k + 1
 
 
-@inlined
-def _second_look(words, at, rates, first, size, out, close):
-    """Decide those pixels of a group in float64 that are marked in `close`."""
-    for j in range(first, first + size):
-        if close[j] != 0:
-            out[j] = _f(exact_count(words[at + j], np.float64(rates[j])))  # float() would leave it float32
-
-
 @compiled
-def _look_again(words, at, rates, count, out, close, scratch, near):
-    """Walk the groups with many low rates, then decide what is still marked; called for blocks with marks only."""
-    for first in range(0, count, _GROUP):
-        size = min(_GROUP, count - first)
-        marks, low = np.int32(0), np.int32(0)
-        for j in range(first, first + size):
-            marks |= close[j]
-            low += np.int32(close[j] >> np.int32(1))
-        if low >= _WALKED:
-            walk(words, at, rates, first, size, scratch, near)
-            marks = np.int32(0)
-            for j in range(size):
-                if close[first + j] == 2:
-                    out[first + j] = scratch[4, j]
-                    close[first + j] = near[j]
-                marks |= close[first + j]
-        if marks != 0:
-            _second_look(words, at, rates, first, size, out, close)
+def _look_again(words, rates, size, out, close, scratch, near):
+    """Walk a group of up to 64 pixels if many of its rates are low, then decide what is still marked in float64."""
+    low = np.int32(0)
+    for j in range(size):
+        low += np.int32(close[j] >> np.int32(1))
+    if low >= _WALKED:
+        walk(words, rates, size, scratch, near)
+        for j in range(size):
+            if close[j] == 2:
+                out[j] = scratch[4, j]
+                close[j] = near[j]
+    for j in range(size):
+        if close[j] != 0:
+            out[j] = _f(exact_count(words[j], np.float64(rates[j])))  # float() would leave it float32
 
 
 @inlined
-def poisson_block(words, at, rates, count, out, close, scratch, near):
-    """out[j] = the count of rates[j] and words[at + j], 0 <= j < count.
+def poisson_block(words, rates, count, out, close, scratch, near):
+    """out[j] = the count of rates[j] and words[j], 0 <= j < count.
 
     rates     (>= count,) float32, e-; <= 0 gives 0, NaN gives NaN
     close     (>= count,) int32, scratch (5, 64) float32, near (64,) int32: working space
     """
+    constants = held(NORMAL)
     for j in range(count):
         rate = rates[j]
-        k, unsure = expand(words[at + j], rate)
+        k, unsure = expand(words[j], rate, constants)
         out[j] = k
         close[j] = np.int32(2) if rate < LOW else np.int32(unsure)
-    _look_again(words, at, rates, count, out, close, scratch, near)
+    for first in range(0, count, _GROUP):
+        last = min(first + _GROUP, count)
+        marks = np.int32(0)
+        for mark in close[first:last]:
+            marks |= mark
+        if marks != 0:
+            _look_again(words[first:last], rates[first:last], last - first, out[first:last], close[first:last], scratch, near)

@@ -56,7 +56,7 @@ def fill_normal_rows(origin, frame, item, k0, k1, first, last, out):
         while j < width:
             end = block_end(x, j, width)
             at = fill_words(words, x + j, end - j, y, frame[n], item[n], k0, k1)
-            normal_block(words, at, end - j, out[n, i, j:end])
+            normal_block(words[at:], end - j, out[n, i, j:end])
             j = end
 
 
@@ -72,7 +72,7 @@ def fill_tukey_rows(origin, frame, item, k0, k1, first, last, out, shape, scale)
         while j < width:
             end = block_end(x, j, width)
             at = fill_words(words, x + j, end - j, y, frame[n], item[n], k0, k1)
-            tukey_block(words, at, end - j, shape[n], scale[n], out[n, i, j:end])
+            tukey_block(words[at:], end - j, shape[n], scale[n], out[n, i, j:end])
             j = end
 
 
@@ -89,7 +89,7 @@ def fill_poisson_rows(origin, frame, item, k0, k1, first, last, out, rate):
         while j < width:
             end = block_end(x, j, width)
             at = fill_words(words, x + j, end - j, y, frame[n], item[n], k0, k1)
-            poisson_block(words, at, rate[n, i, j:end], end - j, out[n, i, j:end], close, scratch, near)
+            poisson_block(words[at:], rate[n, i, j:end], end - j, out[n, i, j:end], close, scratch, near)
             j = end
 
 
@@ -99,10 +99,10 @@ def count_words(words, rates, out):
     close, near, scratch = np.empty(BLOCK, np.int32), np.empty(64, np.int32), np.empty((5, 64), np.float32)
     for j in range(0, words.shape[0], BLOCK):
         end = min(words.shape[0], j + BLOCK)
-        poisson_block(words, j, rates[j:end], end - j, out[j:end], close, scratch, near)
+        poisson_block(words[j:end], rates[j:end], end - j, out[j:end], close, scratch, near)
 
 
 @compiled
 def normal_words(words, out):
     """Normal numbers of given words: (n,) int32 to (n,) float32."""
-    normal_block(words, 0, words.shape[0], out)
+    normal_block(words, words.shape[0], out)

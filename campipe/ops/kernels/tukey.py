@@ -52,15 +52,15 @@ def _exp(a):
 
 
 @inlined
-def tukey_block(words, at, count, shape, scale, out):
-    """out[j] = scale * Q(u of words[at + j]), float32, 0 <= j < count.
+def tukey_block(words, count, shape, scale, out):
+    """out[j] = scale * Q(u of words[j]), float32, 0 <= j < count.
 
     scale     1 / the standard deviation of Q
     """
     logistic = abs(shape) < _SMALL
     inverse = 0.0 if logistic else 1.0 / shape
     for j in range(count):
-        word = np.int32(words[at + j])
+        word = np.int32(words[j])
         t = np.int32(word ^ np.int32(word >> np.int32(31)))
         u = (np.float64(t) + 0.5) * 2.0**-32
         a, b = _log(u), _log(1.0 - u)
