@@ -27,7 +27,8 @@ def read_exr(path: str | os.PathLike[str]) -> Frame:
     returns   in "linear", (1, 3, H, W) float32, nothing clipped; in "scene" or "camera" if `write_exr` put such a frame there
 
     Grey is repeated. Other primaries than those of Rec. 709 are converted, with Bradford adaptation between the whites. Alpha is
-    refused unless it is the same everywhere (photos come with 1, and with 0). Raises RawFileError for damaged files and for channels other than R, G, B or Y.
+    refused unless it is the same everywhere (photos come with 1, and with 0). Raises RawFileError for damaged files and for channels
+    other than R, G, B or Y.
     """
     import OpenEXR
 

@@ -11,7 +11,7 @@ import torch
 
 from campipe.core.errors import CampipeError, RawFileError
 from campipe.core.frame import Capture, Frame
-from campipe.io.atomic import appearing
+from campipe.io.atomic import write_bytes
 from campipe.io.checks import existing
 
 FORMAT = 1
@@ -28,7 +28,7 @@ def save_frame(path: str | os.PathLike[str], frame: Frame) -> None:
     The file holds the tensor "data" and one "capture.<name>" for each number that is known; the header's metadata has one entry
     "campipe", a JSON object of format, space and the entries that are no numbers: pattern, camera, absolute.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     known = frame.capture.tensors()
     # Cloned: a number that was expanded along the batch shares its memory, which the format refuses.
@@ -40,8 +40,7 @@ def save_frame(path: str | os.PathLike[str], frame: Frame) -> None:
         if f.name not in known and getattr(frame.capture, f.name) is not None
     }
     header = {"format": FORMAT, "space": frame.space, **static}
-    with appearing(path) as temporary:
-        save_file(plain, temporary, metadata={_HEADER: json.dumps(header, sort_keys=True)})
+    write_bytes(path, save(plain, metadata={_HEADER: json.dumps(header, sort_keys=True)}))
 
 
 def load_frame(path: str | os.PathLike[str]) -> Frame:

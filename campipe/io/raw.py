@@ -51,6 +51,8 @@ def read_raw(path: str | os.PathLike[str]) -> Frame:
         raise RawFileError(f"{path} cannot be read: {_WORDS['LibRawIOError']}")
     if tags.is_float:
         raise RawFileError(f"{path} holds floating-point numbers, which LibRaw would change; convert it to whole ones of 16 bits")
+    if tags.has_swapped_planes:
+        raise RawFileError(f"{path} has planes in another order than red, green, blue, which LibRaw mixes up; convert it to another DNG")
     try:
         with rawpy.imread(os.fspath(path)) as raw:
             if raw.raw_type != rawpy.RawType.Flat:

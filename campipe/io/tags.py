@@ -41,6 +41,11 @@ class Tags:
         return self.is_dng and int(np.max(self.values.get(339, 1))) == 3
 
     @property
+    def has_swapped_planes(self) -> bool:
+        """True where a DNG numbers its colours otherwise than red, green, blue, which LibRaw takes for these three all the same."""
+        return self.is_dng and _numbers(self.values.get(50710, (0, 1, 2))) != (0, 1, 2)
+
+    @property
     def is_unfiltered(self) -> bool:
         """True where the raw picture has one channel and no filters. LibRaw takes some such files (MicaSense, DJI, Parrot) for RGGB."""
         return self.values.get(262) in (1, _LINEAR_RAW) and self.values.get(277, 1) == 1 and 33422 not in self.values
@@ -63,15 +68,14 @@ class Tags:
 
         channels   channel number of each position of the pattern: `campipe.core.pattern.channels`
 
-        Source: DNG specification 1.4, NoiseProfile: pairs in the order of CFAPlaneColor.
+        Source: DNG specification 1.4, NoiseProfile: pairs in the order of the planes, which is red, green, blue (`has_swapped_planes`).
         """
         profile = _floats(self.values.get(51041, ())).reshape(-1, 2)
         if len(profile) == 0:
             return None
         if len(profile) == 1 or (profile == profile[0]).all():
             return profile[0]
-        planes = list(_numbers(self.values.get(50710, (0, 1, 2))))
-        table = np.array([[planes.index(c) if c in planes else 0 for c in row] for row in channels])
+        table = np.array(channels)
         return np.moveaxis(profile[table], -1, 0) if table.max() < len(profile) else None
 
     def black_level(self, height: int, width: int, y: int, x: int) -> np.ndarray | None:
