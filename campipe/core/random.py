@@ -112,11 +112,14 @@ class Grid:
         """One address per column: what is common to a column hangs on x alone."""
         return replace(self, height=1, origin=self.origin * torch.tensor([0, 1]))
 
-    def fixed(self) -> Grid:
-        """The same places in no particular frame and item: for maps that never change.
+    def still(self) -> Grid:
+        """The same places in no particular frame and item: for maps that never change."""
+        zero = torch.zeros_like(self.frame)
+        return replace(self, frame=zero, item=zero)
 
-        Where all planes lie at one origin, a single plane stands for all of them.
-        """
-        origin = self.origin[:1] if bool((self.origin == self.origin[:1]).all()) else self.origin
-        zero = torch.zeros(origin.shape[0], dtype=torch.int64)
-        return replace(self, origin=origin, frame=zero, item=zero)
+    def fixed(self) -> Grid:
+        """`still`, with a single plane standing for all of them where they lie at one origin."""
+        grid = self.still()
+        if torch.compiler.is_compiling() or not bool((self.origin == self.origin[:1]).all()):
+            return grid
+        return replace(grid, origin=grid.origin[:1], frame=grid.frame[:1], item=grid.item[:1])

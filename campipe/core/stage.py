@@ -91,6 +91,7 @@ class Stage(nn.Module):
         super().__init__()
         self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
         self._positive: dict[str, bool] = {}
+        self._built_zero: set[str] = set()
 
     def number(self, name: str, value: Any, *, positive: bool = False) -> None:
         """Register a physical number as a frozen parameter; positive ones are optimised as logarithms."""
@@ -101,6 +102,19 @@ class Stage(nn.Module):
             raise CampipeError(f"{name} is not negative, but {value} came")
         self.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
         self._positive[name] = positive
+        if not bool((tensor != 0).any()):
+            self._built_zero.add(name)
+
+    def is_off(self, name: str, value: Tensor) -> bool:
+        """True where a number, as `value` gave it, is zero and stays so, so that its effect can be left out.
+
+        A graph cannot look at its data: there a number is off that was zero when the stage was built.
+        """
+        if value.requires_grad:
+            return False
+        if torch.compiler.is_compiling():
+            return name in self._built_zero and value is getattr(self, name)
+        return not bool((value != 0).any())
 
     def value(self, name: str, frame: Frame, shot: Shot) -> Tensor:
         """A number as it holds for this call, shaped to broadcast with the frame's data.

@@ -41,7 +41,10 @@ def over_planes(frame: Frame, key: Key, draw: Draw) -> Tensor:
 def _given(frame: Frame, shot: Shot, block: str | None) -> Tensor | None:
     """Draws handed in by the caller, checked to broadcast with the frame."""
     given = shot.given(block)
-    if given is not None and torch.broadcast_shapes(given.shape, frame.data.shape) != frame.data.shape:
+    if given is None:
+        return None
+    sizes = zip(reversed(given.shape), reversed(frame.data.shape), strict=False)
+    if given.ndim > frame.data.ndim or any(own not in (1, wanted) for own, wanted in sizes):
         raise ShapeError(f"draws for {'.'.join(shot.path)} must broadcast with {tuple(frame.data.shape)}, but {tuple(given.shape)} came")
     return given
 

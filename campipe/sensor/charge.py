@@ -40,7 +40,7 @@ class DarkCurrent(Stage):
     def electrons(self, frame: Frame, shot: Shot) -> Tensor | None:
         """Expected thermal electrons, () or (B, 1, 1, 1); None where there are none."""
         current = self.value("current", frame, shot)
-        if not current.requires_grad and not bool((current != 0).any()):
+        if self.is_off("current", current):
             return None
         seconds = frame.capture.seconds
         if seconds is None:

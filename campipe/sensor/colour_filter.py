@@ -17,8 +17,8 @@ from campipe.sensor import fused
 
 def phase(pattern: str | None, frame: Frame) -> str | None:
     """The sensor's pattern as the frame sees it; a ShapeError where the items of a batch see different ones."""
-    if pattern is None:
-        return None
+    if pattern is None or frame.capture.origin is None:
+        return pattern
     seen = {patterns.roll(pattern, y, x) for y, x in frame.origin().tolist()}
     if len(seen) > 1:
         raise ShapeError(

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.random import Key
+from campipe.core.random import Grid, Key
 from campipe.core.stage import Shot, Stage
 from campipe.ops import draws
-from campipe.ops.standard import over_planes
+from campipe.ops.standard import Draw, over_planes
 
 _REMEMBERED = 2**25  # pixels of maps that are kept; a map is a pure function of its arguments
 _memory: OrderedDict[tuple[object, ...], Tensor] = OrderedDict()
@@ -36,41 +36,42 @@ class FixedPattern(Stage):
     def map(self, frame: Frame, shot: Shot) -> Tensor | None:
         """The map of the frame's place on the sensor, (1 | B, C, H, W) or None where it is zero everywhere."""
         stds = {part: self.value(part, frame, shot) for part in ("pixel", "row", "column")}
-        live = {part: std for part, std in stds.items() if std.requires_grad or bool((std != 0).any())}
+        live = {part: std for part, std in stds.items() if not self.is_off(part, std)}
         if not live:
             return None
+        if shot.draws is not None:
+            return self._draw(frame, live, shot)
         plain = all(std.numel() == 1 for std in live.values()) and not (
             torch.is_grad_enabled() and any(s.requires_grad for s in live.values())
         )
         if not plain or frame.data.ndim == 6 or frame.data.device.type != "cpu":
-            return self._draw(frame, live)
+            return self._draw(frame, live, shot)
         place = tuple(map(tuple, frame.origin().unique(dim=0).tolist()))
         if len(place) > 1:
-            return self._draw(frame, live)
+            return self._draw(frame, live, shot)
         numbers = tuple((part, float(std)) for part, std in live.items())
         label = (type(self).__name__, self.name, self.serial, numbers, place, frame.data.shape[-3:], frame.data.dtype)
-        return remembered(label, lambda: self._draw(frame, live))
+        return remembered(label, lambda: self._draw(frame, live, shot))
 
-    def _draw(self, frame: Frame, stds: dict[str, Tensor]) -> Tensor:
+    def _draw(self, frame: Frame, stds: dict[str, Tensor], shot: Shot) -> Tensor:
         key = Key(self.serial).fold("fixed pattern").fold(self.name)
-        like = {"dtype": frame.data.dtype, "device": frame.data.device}
-        total = None
+        total = torch.zeros((), dtype=frame.data.dtype, device=frame.data.device)
         for part, std in stds.items():
-            grids = {"pixel": lambda g: g, "row": lambda g: g.rows(), "column": lambda g: g.columns()}
-            at = grids[part]
-            plane = over_planes(
-                frame, key.fold(part), lambda k, g, at=at: draws.normal(k, at(g.fixed() if frame.data.ndim == 4 else _still(g)), **like)
-            )  # type: ignore[misc]
-            total = plane * std if total is None else total + plane * std
-        assert total is not None
+            given = shot.given(part)
+            total = total + (over_planes(frame, key.fold(part), self._plane(frame, part)) if given is None else given) * std
         return total.expand(*total.shape[:-2], frame.height, frame.width)
 
+    @staticmethod
+    def _plane(frame: Frame, part: str) -> Draw:
+        """How one part is drawn: at no particular frame and item, and by pixel, row or column."""
 
-def _still(grid: object) -> object:
-    """The grid of a frame with views and times at no particular frame and item, one plane per plane."""
-    from dataclasses import replace
+        def draw(key: Key, grid: Grid) -> Tensor:
+            # Views and times are planes of their own in a grid, and each of them needs one.
+            still = grid.fixed() if frame.data.ndim == 4 else grid.still()
+            at = {"pixel": still, "row": still.rows(), "column": still.columns()}[part]
+            return draws.normal(key, at, dtype=frame.data.dtype, device=frame.data.device)
 
-    return replace(grid, frame=torch.zeros_like(grid.frame), item=torch.zeros_like(grid.item))  # type: ignore[attr-defined,type-var]
+        return draw
 
 
 def remembered(label: tuple[object, ...], draw: object) -> Tensor:

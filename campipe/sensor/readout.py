@@ -47,14 +47,14 @@ class ReadNoise(Stage):
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         std = self.value("std", frame, shot)
-        if not shot.noise or is_off(std):
+        if not shot.noise or self.is_off("std", std):
             return frame
         return frame.replace(frame.data + std * self.draw(frame, shot))
 
     def law(self, law: Law) -> Law:
         frame = law.frame()
         std = self.value("std", frame, law.shot)
-        return law if is_off(std) else law.with_noise(std, None if self.is_normal else self.value("shape", frame, law.shot))
+        return law if self.is_off("std", std) else law.with_noise(std, None if self.is_normal else self.value("shape", frame, law.shot))
 
 
 class RowNoise(Stage):
@@ -74,13 +74,13 @@ class RowNoise(Stage):
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         std = self.value("std", frame, shot)
-        if not shot.noise or is_off(std):
+        if not shot.noise or self.is_off("std", std):
             return frame
         return frame.replace(frame.data + std * standard.row_normal(frame, shot))
 
     def law(self, law: Law) -> Law:
         std = self.value("std", law.frame(), law.shot)
-        return law if is_off(std) else law.with_noise(std)
+        return law if self.is_off("std", std) else law.with_noise(std)
 
 
 class Gain(Stage):
@@ -191,11 +191,6 @@ class Adc(Stage):
             )
         mean, variance = digitised(law.rate, law.cap, law.scale, law.offset, law.noise, self.top)
         return law.unknown(mean, variance)
-
-
-def is_off(std: Tensor) -> bool:
-    """True where a standard deviation is zero and stays so."""
-    return not std.requires_grad and not bool((std != 0).any())
 
 
 def per_item(value: Tensor, frame: Frame) -> Tensor:
