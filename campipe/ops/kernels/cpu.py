@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from campipe.ops.kernels import rows
+from campipe.ops.kernels.memory import empty
 from campipe.ops.kernels.threads import over_rows
 
 
@@ -24,17 +25,17 @@ def fill(loop: Any, origin: Tensor, frame: Tensor, item: Tensor, k0: int, k1: in
 
 
 def words(origin: Tensor, frame: Tensor, item: Tensor, k0: int, k1: int, height: int, width: int) -> Tensor:
-    return fill(rows.fill_word_rows, origin, frame, item, k0, k1, torch.empty(len(origin), height, width, dtype=torch.int64))
+    return fill(rows.fill_word_rows, origin, frame, item, k0, k1, empty((len(origin), height, width), torch.int64))
 
 
 def normal(origin: Tensor, frame: Tensor, item: Tensor, k0: int, k1: int, height: int, width: int) -> Tensor:
-    return fill(rows.fill_normal_rows, origin, frame, item, k0, k1, torch.empty(len(origin), height, width, dtype=torch.float32))
+    return fill(rows.fill_normal_rows, origin, frame, item, k0, k1, empty((len(origin), height, width)))
 
 
 def tukey(origin: Tensor, frame: Tensor, item: Tensor, k0: int, k1: int, height: int, width: int, shape: Tensor, scale: Tensor) -> Tensor:
-    out = torch.empty(len(origin), height, width, dtype=torch.float32)
+    out = empty((len(origin), height, width))
     return fill(rows.fill_tukey_rows, origin, frame, item, k0, k1, out, shape, scale)
 
 
 def poisson(rate: Tensor, origin: Tensor, frame: Tensor, item: Tensor, k0: int, k1: int) -> Tensor:
-    return fill(rows.fill_poisson_rows, origin, frame, item, k0, k1, torch.empty(rate.shape, dtype=torch.float32), rate)
+    return fill(rows.fill_poisson_rows, origin, frame, item, k0, k1, empty(rate.shape), rate)

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from campipe.ops.kernels.intrinsics import bits_of, float_of, fma, held, sqrt
-from campipe.ops.kernels.jit import inlined
+from campipe.ops.kernels.jit import compiled, inlined
 
 _f = np.float32
 _HALF, _ONE, _FOUR = _f(0.5), _f(1), _f(4)
@@ -68,7 +68,7 @@ def normal(word, k):
     return float_of(np.int32(bits_of(z) ^ np.int32(~word & _SIGN)))
 
 
-@inlined
+@compiled
 def normal_block(words, count, out):
     """out[j] = the normal number of words[j], 0 <= j < count."""
     k = held(NORMAL)

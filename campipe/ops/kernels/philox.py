@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from campipe.ops.kernels.jit import compiled, inlined
+from campipe.ops.kernels.jit import compiled
 
 SPAN = 64
 """Pixels that share sixteen counters."""
@@ -66,7 +66,7 @@ def _fill_span(typingctx: Any, words: Any, at: Any, counter: Any, y: Any, frame:
     return types.void(words, *[types.int64] * 7), codegen
 
 
-@inlined
+@compiled
 def fill_words(words, x, count, y, frame, item, k0, k1):
     """Write the words of `count` pixels of a row, from the span that holds column x on.
 

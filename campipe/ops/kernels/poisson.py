@@ -199,7 +199,7 @@ def _look_again(words, rates, size, out, close, scratch, near):
             out[j] = _f(exact_count(words[j], np.float64(rates[j])))  # float() would leave it float32
 
 
-@inlined
+@compiled
 def poisson_block(words, rates, count, out, close, scratch, near):
     """out[j] = the count of rates[j] and words[j], 0 <= j < count.
 

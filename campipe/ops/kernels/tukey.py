@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from campipe.ops.kernels.intrinsics import bits_of_double, double_of, fma, rint
-from campipe.ops.kernels.jit import inlined
+from campipe.ops.kernels.jit import compiled, inlined
 
 _ROOT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 _MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
@@ -51,7 +51,7 @@ def _exp(a):
     return p * double_of((np.int64(n) + np.int64(1023)) << np.int64(52))
 
 
-@inlined
+@compiled
 def tukey_block(words, count, shape, scale, out):
     """out[j] = scale * Q(u of words[j]), float32, 0 <= j < count.
 

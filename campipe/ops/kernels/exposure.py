@@ -1,0 +1,168 @@
+"""Photons to digital numbers in one pass over the picture: the fused form of the sensor's stages, bit for bit.
+
+What the sensor does with a dozen torch operations, each of which reads and writes the whole picture, is done here on blocks of a thousand pixels that
+stay in the first-level cache. Beside input and output it needs a few kilobytes per thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from campipe.core.errors import CampipeError, ShapeError
+from campipe.core.random import Grid, Key
+from campipe.ops.draws import tukey_lambda_std
+from campipe.ops.kernels.memory import empty
+
+Number = float | Tensor
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What happens to the photons, in this order; a step that is None is left out. All in float32.
+
+    channel      (h, w) int64: which of the photons' channels the pixel at that place of the pattern sees
+
+        r = photons[channel] * qe          qe            e-/photon
+        r = r * response                   response      (M, 1, H, W): 1 + PRNU
+        r = r + dark                       dark          e-
+        n = Poisson(r)                     shot          key
+        n = min(n, full_well)              full_well     e-
+        e = n + offset                     offset        (M, 1, H, W), e-: DSNU
+        e = e + read * z1                  read          e-; key read_key; read_shape: Tukey-lambda shape, None: normal
+        e = e + row * z2                   row           e-; key row_key: one normal number per row
+        a = e * gain                       gain          DN/e-
+        a = a + post * z3                  post          DN; key post_key; post_shape
+        a = a + black                      black         DN
+        dn = min(max(rint(a), 0), top)     top           DN; rint is half to even
+
+    qe, gain and black are numbers, (B,), (h, w) tables by place of the pattern, or (B, h, w); the others numbers or (B,). Maps have one plane, or one per
+    item. Places of a pattern count from the sensor's pixel (0, 0).
+    """
+
+    qe: Number
+    gain: Number
+    black: Number
+    top: Number
+    shot: Key
+    channel: Tensor | None = None
+    response: Tensor | None = None
+    dark: Number | None = None
+    full_well: Number | None = None
+    offset: Tensor | None = None
+    read: Number | None = None
+    read_key: Key | None = None
+    read_shape: Number | None = None
+    row: Number | None = None
+    row_key: Key | None = None
+    post: Number | None = None
+    post_key: Key | None = None
+    post_shape: Number | None = None
+
+
+def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
+    """Expose a batch of planes on the CPU.
+
+    photons   (B, C, H, W) float32, expected photons per pixel; may be a view, contiguous along the last axis
+    grid      their B addresses
+    returns   (B, 1, H, W) float32, DN
+
+    Bit-identical to the same torch operations one after the other with `campipe.ops.draws`, on any number of threads.
+    Gradient: none; the stages give one.
+    """
+    _check(photons, grid, exposure)
+    batch = len(grid)
+    one = torch.zeros(batch, 1, 1)
+    numbers = [_per_item(v, batch) for v in (exposure.dark, exposure.full_well, exposure.read, exposure.row, exposure.post, exposure.top)]
+    shapes: list[Tensor] = []
+    for shape in (exposure.read_shape, exposure.post_shape):
+        l = _per_item(shape, batch, torch.float64)
+        shapes += [l, 1 / tukey_lambda_std(l)]
+    keys = [(key or exposure.shot).words for key in (exposure.shot, exposure.read_key, exposure.row_key, exposure.post_key)]
+    parts = (exposure.response, exposure.dark, exposure.full_well, exposure.offset, exposure.read, exposure.row, exposure.post)
+    steps = sum(1 << n for n, part in enumerate((*parts, exposure.read_shape, exposure.post_shape)) if part is not None)
+    tables = (_table(v, batch) for v in (exposure.qe, exposure.gain, exposure.black))
+    channel = torch.zeros(1, 1, dtype=torch.int64) if exposure.channel is None else exposure.channel.to(torch.int64).contiguous()
+    maps = [one if m is None else m.detach() for m in (exposure.response, exposure.offset)]
+    dn = torch.ops.campipe.expose(
+        photons.detach(), grid.origin, grid.frame, grid.item, torch.tensor(keys), channel, *tables, *maps,
+        torch.stack(numbers, 1), torch.stack(shapes, 1), steps,
+    )  # fmt: skip
+    return dn[:, None]
+
+
+def _check(photons: Tensor, grid: Grid, exposure: Exposure) -> None:
+    batch, size = len(grid), (grid.height, grid.width)
+    if photons.ndim != 4 or photons.shape[0] != batch or tuple(photons.shape[2:]) != size or photons.dtype != torch.float32:
+        raise ShapeError(f"photons of these addresses are float32 ({batch}, C, {size[0]}, {size[1]}), but {photons.dtype} {tuple(photons.shape)} came")
+    if photons.device.type != "cpu":
+        raise CampipeError(f"the compiled exposure runs on the CPU, but the photons are on {photons.device}; use the stages")
+    if exposure.channel is not None and not (0 <= int(exposure.channel.min()) and int(exposure.channel.max()) < min(photons.shape[1], 3)):
+        raise ShapeError(f"the pattern names channels up to {int(exposure.channel.max())}, but the photons have {photons.shape[1]} (three at most)")
+    for name in ("response", "offset"):
+        plane = getattr(exposure, name)
+        if plane is not None and (plane.ndim != 4 or plane.shape[0] not in (1, batch) or plane.shape[1] != 1 or tuple(plane.shape[2:]) != size):
+            raise ShapeError(f"the {name} map has shape (1, 1, {size[0]}, {size[1]}), or {batch} planes, but {tuple(plane.shape)} came")
+    for step, key in (("read", "read_key"), ("row", "row_key"), ("post", "post_key")):
+        if getattr(exposure, step) is not None and getattr(exposure, key) is None:
+            raise CampipeError(f"{step} noise draws random numbers: pass {key}=Key(...)")
+
+
+def _per_item(value: Number | None, batch: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.as_tensor(0.0 if value is None else value).detach().to(dtype).reshape(-1).expand(batch)
+
+
+def _table(value: Number, batch: int) -> Tensor:
+    """A number, (B,), (h, w) or (B, h, w) as (B, h, w)."""
+    table = torch.as_tensor(value).detach().to(torch.float32)
+    table = table.reshape(-1, 1, 1) if table.ndim < 2 else table.reshape(-1, *table.shape[-2:])
+    return table.expand(batch, -1, -1).contiguous()
+
+
+def _flat(planes: Tensor) -> tuple[Tensor, list[int]]:
+    """The stretch of memory that planes lie in, and the distances of their items, further axes but the last, and 0."""
+    planes = planes if planes.stride(-1) == 1 or planes.shape[-1] == 1 else planes.contiguous()
+    span = sum((n - 1) * step for n, step in zip(planes.shape, planes.stride(), strict=True)) + 1
+    steps = [0 if n == 1 else step for n, step in zip(planes.shape, planes.stride(), strict=True)]
+    return planes.as_strided((span,), (1,)), [*steps[:-1], 0]
+
+
+@torch.library.custom_op("campipe::expose", mutates_args=(), device_types="cpu")
+def _expose(
+    photons: Tensor, origin: Tensor, frame: Tensor, item: Tensor, keys: Tensor, channel: Tensor, qe: Tensor, gain: Tensor, black: Tensor,
+    response: Tensor, offset: Tensor, numbers: Tensor, shapes: Tensor, steps: int,
+) -> Tensor:  # fmt: skip
+    from campipe.ops.kernels.exposure_rows import expose_rows
+    from campipe.ops.kernels.threads import over_rows
+
+    batch, _, height, width = photons.shape
+    out = empty((batch, height, width))
+    if out.numel() == 0:
+        return out
+    arrays: list[Tensor] = []
+    for planes in (photons, response.float(), offset.float()):
+        flat, distances = _flat(planes if planes.ndim == 4 else planes[:, None])
+        if planes is not photons:
+            distances = [distances[0], distances[2], distances[3]]
+        arrays += [flat, torch.tensor(distances)]
+    light, light_steps, *maps = (a.numpy() for a in arrays)
+    origin_, frame_, item_, keys_, channel_, qe_, gain_, black_, numbers_, shapes_ = (
+        t.contiguous().numpy() for t in (origin, frame, item, keys, channel, qe, gain, black, numbers, shapes)
+    )
+    result = out.numpy()
+
+    def work(first: int, last: int) -> None:
+        expose_rows(
+            origin_, frame_, item_, keys_, first, last, result, light, light_steps, channel_, qe_, gain_, black_,
+            *maps, numbers_, shapes_, steps,
+        )  # fmt: skip
+
+    over_rows(work, batch * height, width)
+    return out
+
+
+@_expose.register_fake
+def _(photons: Tensor, *rest: object) -> Tensor:
+    return photons.new_empty((photons.shape[0], *photons.shape[2:]))
