@@ -1,2 +1,112 @@
-def exposure(run, frame, shot):
-    return None
+"""The run from photons to digital numbers in one pass: offered by the sensor's first stage, taken where nothing needs a gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from campipe.core import pattern as patterns
+from campipe.core.frame import Frame
+from campipe.core.stage import Shot, Stage
+from campipe.ops.kernels.exposure import Exposure, expose
+
+if TYPE_CHECKING:
+    from campipe.sensor.charge import DarkCurrent, FullWell
+    from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency
+    from campipe.sensor.fixed_pattern import Dsnu, Prnu
+    from campipe.sensor.readout import Adc, BlackLevel, Gain, ReadNoise, RowNoise
+
+# The run that the compiled exposure computes, by the names of the stages' classes.
+RUN = (
+    "ColorFilterArray", "QuantumEfficiency", "Prnu", "DarkCurrent", "ShotNoise", "FullWell", "Dsnu",
+    "ReadNoise", "RowNoise", "Gain", "ReadNoise", "BlackLevel", "Adc",
+)  # fmt: skip
+
+
+def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | None:
+    """Do the whole run at once, or None where the stages have to be taken one by one.
+
+    run     stages from the colour filter array on
+    frame   "photons", (B, C, H, W)
+
+    One by one: with gradient, without noise, with given draws, in float64, on other devices, with views or times, inside a graph, and where
+    the run is another one. The result is the same to the bit.
+    """
+    if not _fits(run, frame, shot):
+        return None
+    run = run[: len(RUN)]
+    at = [shot.enter(stage.name) for stage in run]
+    data = expose(frame.data, frame.grid(shot.key), _steps(run, frame, at))
+    out = frame.replace(data, space="dn")
+    for stage, here in zip(run, at, strict=True):
+        out = out.replace(capture=stage.annotate(out.capture, out, here))
+    return len(run), out
+
+
+def _fits(run: list[Stage], frame: Frame, shot: Shot) -> bool:
+    data = frame.data
+    if not shot.noise or shot.key is None or shot.draws is not None or torch.compiler.is_compiling():
+        return False
+    if data.ndim != 4 or data.dtype != torch.float32 or data.device.type != "cpu" or type(data) is not Tensor:
+        return False
+    if torch._C._functorch.maybe_current_level() is not None:
+        return False
+    kinds = [type(stage) for stage in run[: len(RUN)]]
+    if tuple(kind.__name__ for kind in kinds) != RUN or any(not kind.__module__.startswith("campipe.sensor.") for kind in kinds):
+        return False
+    if data.shape[1] not in ((1,) if run[0].pattern is None else (1, 3)):
+        return False  # the stage has the words for it
+    numbers = [p for stage in run for p in stage.parameters()] + list((shot.parameters or {}).values())
+    return not (torch.is_grad_enabled() and any(t.requires_grad for t in (data, *numbers)))
+
+
+def _steps(run: list[Any], frame: Frame, at: list[Shot]) -> Exposure:
+    """What each stage does to this frame, in the kernel's words."""
+    cfa: ColorFilterArray
+    qe: QuantumEfficiency
+    prnu: Prnu
+    dark: DarkCurrent
+    well: FullWell
+    dsnu: Dsnu
+    read: ReadNoise
+    row: RowNoise
+    gain: Gain
+    post: ReadNoise
+    black: BlackLevel
+    adc: Adc
+    cfa, qe, prnu, dark, _, well, dsnu, read, row, gain, post, black, adc = run
+    colours, frame = frame.data.shape[1], frame.replace(frame.data[:, :1])  # maps and numbers are those of one plane
+    by_name = dict(zip((stage.name for stage in run), at, strict=True))
+
+    def number(stage: Stage, name: str | None = None) -> Tensor:
+        return stage.value(name or str(stage.primary), frame, by_name[stage.name])
+
+    def noise(stage: ReadNoise | RowNoise) -> dict[str, Any]:
+        std, here = number(stage), by_name[stage.name]
+        return {} if stage.is_off("std", std) else {"std": std, "key": here.key}
+
+    table = torch.tensor(patterns.channels(cfa.pattern))
+    efficiency = number(qe)
+    before, after, rows = noise(read), noise(post), noise(row)
+    return Exposure(
+        channel=table if colours == 3 else torch.zeros_like(table),
+        qe=efficiency if qe.efficiency.ndim == 0 else efficiency[..., table],
+        response=prnu.response(frame, by_name[prnu.name]),
+        dark=dark.electrons(frame, by_name[dark.name]),
+        shot=at[4].key_for(),
+        full_well=number(well),
+        offset=dsnu.map(frame, by_name[dsnu.name]),
+        read=before.get("std"),
+        read_key=before.get("key"),
+        read_shape=None if read.is_normal else number(read, "shape"),
+        row=rows.get("std"),
+        row_key=rows.get("key"),
+        gain=number(gain),
+        post=after.get("std"),
+        post_key=after.get("key"),
+        post_shape=None if post.is_normal else number(post, "shape"),
+        black=number(black),
+        top=adc.top,
+    )

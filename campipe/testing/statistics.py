@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+RARE = 10.0
+"""Expected events below which counting them replaces standard errors: three times as many have a probability below 1e-6."""
 LEAST_EXPECTED = 10.0
 """Bins are merged until each is expected to hold so many draws, where the chi-square law is a good approximation."""
 
@@ -82,12 +84,16 @@ def standard_errors(draws: Tensor, mean: Tensor | float, variance: Tensor | floa
     deviation = draws.double() - wanted
     n = draws.numel()
     total = float(spread.mean())
-    if total == 0:
-        worst = float(deviation.abs().max())
-        return (0.0 if worst <= 1e-4 * max(1.0, float(wanted.abs().max())) else math.inf), 0.0, 0.0
+    rounding = 1e-6 * max(1.0, float(wanted.abs().max()))  # of float32 draws and predictions
+    if n * total < RARE:
+        # So few events of one unit are expected that their number, and not a standard error, says what is likely.
+        events = float((deviation.abs() > 0.5).sum())
+        off = max(0.0, float(deviation.abs().mean()) - rounding) * n
+        return (0.0 if max(events, off) < 3 * RARE else math.inf), 0.0, 0.0
     of_mean = float(deviation.mean()) / math.sqrt(total / n)
     excess = deviation**2 - spread
-    error = max(float(excess.std()) / math.sqrt(n), 1e-300)
+    # Rare events of one unit with the probability `total` have this error, even where too few of them were seen to show it.
+    error = max(float(excess.std()) / math.sqrt(n), math.sqrt(total / n) if n * total < 100 * RARE else 0.0)
     return of_mean, float(excess.mean()) / error, error / total
 
 
