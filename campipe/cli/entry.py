@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -12,7 +13,7 @@ from campipe.core.errors import CampipeError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's, which newer releases of typer carry inside
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's, which newer releases of typer carry inside
 _GO_ON = {"synth": "run the same command again and it goes on where it stopped"}
 
 
@@ -42,7 +43,7 @@ def _run(words: list[str]) -> int:
     except _USAGE_ERROR as error:
         known = command in {entry.name or entry.callback.__name__ for entry in app.registered_commands if entry.callback}
         hint = f"campipe {command} --help" if known else "campipe --help"
-        return _complain(command if known else "", f"{error.format_message().rstrip('.')} (see {hint})")  # type: ignore[attr-defined]
+        return _complain(command if known else "", f"{error.format_message().rstrip('.')} (see {hint})")
     except CampipeError as error:
         return _complain(command, str(error))
     except BrokenPipeError:

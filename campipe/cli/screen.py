@@ -77,7 +77,7 @@ class Screen:
         shot, size = done.raw.capture, f"{done.raw.width} x {done.raw.height}"
         assert shot.iso is not None and shot.seconds is not None
         self.say(f"{done.camera}, ISO {float(shot.iso[0]):g}, {_time(float(shot.seconds[0]))}, {size}, {shot.pattern or 'monochrome'}")
-        self.say(f"signal {done.electrons:.1f} e- a pixel on average, noise {done.noise:.2f} DN, {100 * done.saturated:.2f} % saturated")
+        self.say(f"mean signal {done.electrons:.1f} e- a pixel, its noise {done.noise:.1f} e-, {100 * done.saturated:.2f} % saturated")
         for path, what in done.files.items():
             self.say(f"{path}: {what}")
 

@@ -21,7 +21,7 @@ class Simulated:
     camera        name as its maker writes it
     raw           the noisy frame, in "dn"
     electrons     mean signal of a pixel, e-
-    noise         mean standard deviation of a pixel from shot to shot, DN
+    noise         standard deviation from shot to shot of a pixel with the mean signal, e-
     saturated     fraction of pixels at the white level
     files         what was written, with what it holds
     """
@@ -66,7 +66,6 @@ def simulate(
     key = Key(seed)
     scene = body.unprocess(read(photo), key=key)
     raw = body.capture(scene, iso=iso, ev=ev, seconds=seconds, key=key)
-    law = body.moments(scene, iso=iso, ev=ev, seconds=seconds)
     files = {out: "raw"}
     write(out, raw)
     if clean is not None:
@@ -77,12 +76,16 @@ def simulate(
     if png is not None:
         write(png, body.develop(raw, exposure=-ev))
         files[png] = "raw, developed" + (f" and brightened by {-ev:g} EV" if ev else "")
-    return _summary(body, raw, float(law.variance.sqrt().mean()), files)
+    return _summary(body, raw, files)
 
 
-def _summary(body: Camera, raw: Frame, noise: float, files: dict[Path, str]) -> Simulated:
+def _summary(body: Camera, raw: Frame, files: dict[Path, str]) -> Simulated:
     known = raw.capture
-    assert known.black_level is not None and known.white_level is not None and known.gain is not None
-    electrons = (raw.data.mean() - known.black_level.mean()) / known.gain.mean()
-    saturated = float((raw.data >= known.white_level.amax()).float().mean())
-    return Simulated(body.profile.title, raw, float(electrons), noise, saturated, files)
+    assert known.black_level is not None and known.white_level is not None and known.gain is not None and known.noise is not None
+    black, white, gain = (float(table.mean()) for table in (known.black_level, known.white_level, known.gain))
+    mean = float(raw.data.mean()) - black
+    # The DNG noise model of the frame: variance = S x + O, x from black to white.
+    slope, floor = (float(known.noise[0, i].mean()) for i in (0, 1))
+    noise = max(slope * mean / (white - black) + floor, 0.0) ** 0.5 * (white - black)
+    saturated = float((raw.data >= white).float().mean())
+    return Simulated(body.profile.title, raw, mean / gain, noise / gain, saturated, files)
