@@ -41,8 +41,6 @@ def appearing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.with_name(f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}-{path.name}"[: 255 - len(path.suffix)])
     temporary = temporary if temporary.suffix == path.suffix else temporary.with_name(temporary.name + path.suffix)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         # Made here and not by the writer, so that the umask decides who may read it and no foreign file is overwritten.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary

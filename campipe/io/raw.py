@@ -91,7 +91,7 @@ def _capture(raw: Any, tags: Tags, path: Path) -> Capture:
         camera=tags.camera,
         black_level=_row(black if np.ptp(black) else black.flat[0]),
         white_level=_row(raw.white_level),
-        wb=None if unfiltered else _row(_white_balance(raw, tags)),
+        wb=None if unfiltered else _row(_white_balance(raw)),
         cam_to_srgb=_row(rendering),
         cam_to_xyz=None if rendering is None else _row(colour.cam_to_xyz(rendering)),
         noise=_row(noise),
@@ -116,12 +116,10 @@ def _letters(raw: Any) -> str:
     return raw.color_desc.decode("ascii").ljust(4, "?")
 
 
-def _white_balance(raw: Any, tags: Tags) -> np.ndarray | None:
-    """(3,) gains with green = 1: as shot, from the white's chromaticity, or for daylight, whichever the file has first."""
-    neutral = tags.neutral()
-    tries = [raw.camera_whitebalance, None if neutral is None or not (neutral > 0).all() else 1 / neutral, raw.daylight_whitebalance]
-    for gains in tries:
-        if gains is not None and np.isfinite(gains[:3]).all() and min(gains[:3]) > 0:
+def _white_balance(raw: Any) -> np.ndarray | None:
+    """(3,) gains with green = 1: as shot, else for daylight; what is not known is 0 in LibRaw."""
+    for gains in (raw.camera_whitebalance, raw.daylight_whitebalance):
+        if np.isfinite(gains[:3]).all() and min(gains[:3]) > 0:
             return np.asarray(gains[:3], dtype=np.float64) / gains[1]
     return None
 

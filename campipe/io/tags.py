@@ -95,17 +95,6 @@ class Tags:
         table = np.tile(values.reshape(rows, columns), (height // rows, width // columns))
         return np.roll(table, (-(y - top), -(x - left)), (0, 1))
 
-    def neutral(self) -> np.ndarray | None:
-        """(3,) the camera's reading of a white surface as AsShotWhiteXY and the colour matrix say, or None.
-
-        For files without AsShotNeutral, of which LibRaw reports a white balance of (0, 1, 0). The matrix of the bluer light is taken.
-        """
-        matrix = self.values.get(50722, self.values.get(50721))
-        if 50729 not in self.values or matrix is None or len(_floats(matrix)) != 9:
-            return None
-        x, y = _floats(self.values[50729])
-        return _floats(matrix).reshape(3, 3) @ np.array([x / y, 1.0, (1 - x - y) / y])
-
 
 def read_tags(path: Path) -> Tags:
     """Read the tags of a raw file; none, and no error, where the file is built otherwise."""

@@ -30,7 +30,8 @@ def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path):
     with appearing(path) as temporary:
         temporary.write_bytes(b"new")
         assert path.read_bytes() == b"old"
-    assert path.read_bytes() == b"new"
+        inode = temporary.stat().st_ino
+    assert path.read_bytes() == b"new" and path.stat().st_ino == inode  # renamed in one step, not copied
 
 
 def test_the_temporary_file_lies_beside_and_keeps_the_suffix(tmp_path):

@@ -125,8 +125,9 @@ def test_libraw_develops_a_flat_colour_as_the_capture_says(tmp_path, raw_frame, 
 
 
 def test_a_matrix_that_loses_white_is_brought_back_to_it(tmp_path, raw_frame):
-    scaled = raw_frame().capture.cam_to_xyz * 3.0
+    scaled = raw_frame().capture.cam_to_xyz * torch.tensor([3.0, 2.0, 1.5])[:, None]
     write_dng(tmp_path / "a.dng", raw_frame(cam_to_xyz=scaled))
+    np.testing.assert_allclose(tags(tmp_path / "a.dng")["ForwardMatrix1"].reshape(3, 3).sum(1), colour.D50.numpy(), atol=3e-6)
     torch.testing.assert_close(read_raw(tmp_path / "a.dng").capture.cam_to_srgb, raw_frame().capture.cam_to_srgb, rtol=0, atol=2e-6)
 
 
@@ -211,3 +212,18 @@ def test_exiftool_finds_nothing_wrong(tmp_path, raw_frame, pattern):
         ["exiftool", "-validate", "-warning", "-a", str(tmp_path / "a.dng")], capture_output=True, text=True, check=True
     ).stdout
     assert report.split(":", 1)[1].strip() == "OK", report
+
+
+def test_a_real_raw_file_written_again_is_the_same_shot(tmp_path, shared):
+    first = read_raw(shared / "raw" / "nikon_d750_crop_768x512.dng")
+    write_dng(tmp_path / "a.dng", first)
+    second = read_raw(tmp_path / "a.dng")
+    assert (
+        torch.equal(first.data, second.data)
+        and first.capture.pattern == second.capture.pattern
+        and first.capture.camera == second.capture.camera
+    )
+    for name, value in first.capture.tensors().items():
+        torch.testing.assert_close(
+            second.capture.tensors()[name], value, rtol=0, atol=10 * 2.2 * 2**-24, msg=lambda text, name=name: f"{name}: {text}"
+        )

@@ -93,6 +93,7 @@ def test_missing_empty_and_foreign_files_are_refused_in_one_line(tmp_path, suffi
     for name in (*cases, "missing"):
         with pytest.raises(RawFileError) as caught:
             read(tmp_path / f"{name}{suffix}")
+        assert ("is empty; copy it again" in str(caught.value)) == (name == "empty")
         assert f"{name}{suffix}" in str(caught.value) and "\n" not in str(caught.value) and ";" in str(caught.value)
 
 
@@ -106,7 +107,7 @@ def test_a_full_disk_leaves_no_file_of_any_kind(tmp_path, raw_frame, suffix):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-        with pytest.raises(RawFileError, match="cannot be written: .*;") as caught:
+        with pytest.raises(RawFileError, match=r"cannot be written: .*;") as caught:
             write(tmp_path / f"a{suffix}", frame)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -66,6 +66,13 @@ def test_views_times_expanded_numbers_and_gradients_do_not_hinder(tmp_path):
     assert same(load_frame(tmp_path / "f.safetensors"), frame.detach())
 
 
+def test_numbers_that_share_memory_come_back_apart(tmp_path):
+    levels = torch.rand(2)
+    frame = Frame(torch.rand(2, 3, 4, 4).transpose(2, 3), "linear", Capture(black_level=levels, white_level=levels, iso=levels.flip(0)))
+    save_frame(tmp_path / "f.safetensors", frame)
+    assert same(load_frame(tmp_path / "f.safetensors"), frame)
+
+
 def test_what_is_not_known_stays_unknown(tmp_path):
     save_frame(tmp_path / "f.safetensors", Frame(torch.rand(1, 3, 4, 4), "linear"))
     assert load_frame(tmp_path / "f.safetensors").capture == Capture()

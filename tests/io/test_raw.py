@@ -65,6 +65,14 @@ def test_black_levels_are_in_space_not_in_librawss_colour_order(tmp_path):
         assert read_raw(foreign(tmp_path / "a.dng", pattern)).capture.black_level.tolist() == [[[600, 601], [602, 603]]]
 
 
+def test_black_levels_that_only_libraw_works_out_are_in_space_too(tmp_path):
+    # A level for each column is more than a table: LibRaw adds its mean, and hands over the result in its order R, G, B, second G.
+    columns = (50715, 10, 90, pairs(*[8.0] * 90))
+    for pattern in ("RGGB", "BGGR", "GRBG", "GBRG"):
+        path = foreign(tmp_path / "a.dng", pattern, BlackLevelDeltaH=columns)
+        assert read_raw(path).capture.black_level.tolist() == [[[608, 609], [610, 611]]]
+
+
 def test_black_levels_of_another_shape_than_the_tile_are_repeated(tmp_path):
     path = foreign(tmp_path / "a.dng", BlackLevelRepeatDim=(50713, 3, 2, (1, 2)), BlackLevel=(50714, 5, 2, pairs(600.25, 601)))
     assert read_raw(path).capture.black_level.tolist() == [[[600.25, 601], [600.25, 601]]]
@@ -80,6 +88,24 @@ def test_x_trans_has_its_six_by_six_tile_and_a_black_level_for_each_place(tmp_pa
     capture = read_raw(foreign(tmp_path / "a.dng", XTRANS, **changes)).capture
     assert capture.pattern == XTRANS and capture.noise.shape == (1, 2, 6, 6)
     np.testing.assert_array_equal(capture.black_level[0].numpy(), levels.reshape(6, 6))
+
+
+def test_margins_move_the_tile_of_x_trans_too(tmp_path):
+    changes = {"BlackLevelRepeatDim": (50713, 3, 2, (6, 6)), "BlackLevel": (50714, 5, 36, pairs(*range(600, 636)))}
+    whole = read_raw(foreign(tmp_path / "a.dng", XTRANS, **changes))
+    # The file's tables begin at the active area's corner, so the same picture's are those of a crop when rolled back.
+    back = {
+        k: (*t[:3], v)
+        for (k, t), v in zip(
+            changes.items(), [(6, 6), pairs(*np.roll(np.arange(600, 636).reshape(6, 6), (-4, -2), (0, 1)).flat)], strict=True
+        )
+    }
+    rolled = "".join(np.roll(np.array(list(XTRANS)).reshape(6, 6), (-4, -2), (0, 1)).flat)
+    part = read_raw(foreign(tmp_path / "b.dng", rolled, ActiveArea=(50829, 4, 4, (4, 2, 64, 90)), **back))
+    crop = whole.crop(4, 2, 60, 88)
+    assert torch.equal(part.data, crop.data) and part.capture.pattern == crop.capture.pattern
+    assert torch.equal(part.capture.black_level, crop.capture.black_level) and torch.equal(part.capture.origin, crop.capture.origin)
+    torch.testing.assert_close(part.capture.noise, crop.capture.noise)
 
 
 def test_developing_does_not_change_what_is_read(tmp_path):
