@@ -72,20 +72,18 @@ class Capture:
 
     def tensors(self) -> dict[str, Tensor]:
         """The entries that are known, without the static ones."""
-        return {f.name: v for f in fields(self) if f.name not in _STATIC and (v := getattr(self, f.name)) is not None}
+        return {name: value for name in _ENTRIES if (value := getattr(self, name)) is not None}
 
     def batched(self, batch: int, device: torch.device) -> Capture:
         """Return a copy in which every number has the batch axis; a ShapeError names the entry that does not fit."""
         patterns.check(self.pattern)
         changes: dict[str, Tensor] = {}
-        for name, value in ((f.name, getattr(self, f.name)) for f in fields(self) if f.name not in _STATIC):
-            if value is None:
+        for name, value in self.tensors().items():
+            if isinstance(value, Tensor) and value.ndim and value.shape[0] == batch and value.device == device and name not in _WHOLE:
                 continue
             kind = torch.int64 if name in _WHOLE else None
             tensor = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=kind or torch.float32)
-            if kind is not None and tensor.dtype != kind:
-                tensor = tensor.to(kind)
-            tensor = tensor.to(device)
+            tensor = tensor.to(device, kind or tensor.dtype)
             if tensor.ndim == 0:
                 tensor = tensor.expand(batch)
             elif tensor.shape[0] == 1 and batch > 1:
@@ -95,6 +93,9 @@ class Capture:
             if tensor is not value:
                 changes[name] = tensor
         return self.replace(**changes) if changes else self
+
+
+_ENTRIES = tuple(f.name for f in fields(Capture) if f.name not in _STATIC)
 
 
 @dataclass(frozen=True)

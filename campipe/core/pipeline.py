@@ -93,7 +93,7 @@ class Pipeline(Stage):
         if not isinstance(frame, Frame) or (self.reads and frame.space not in self.reads):
             return self.run(frame, shot)  # raises the error under this pipeline's name
         out = self.transform(frame, shot)
-        return out.replace(capture=self.annotate(out.capture, out, shot))
+        return self._noted(out, shot)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         stages, i = self.stages, 0

@@ -7,6 +7,7 @@ batch, in a tile, in another process and on another device.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -38,6 +39,19 @@ def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tupl
     return c0, c1, c2, c3
 
 
+@functools.lru_cache(maxsize=4096)
+def _folded(seed: int, what: str | int) -> int:
+    """The seed of a part: the first 64 bits of a block whose counter is a digest of the name, or the number."""
+    if isinstance(what, str):
+        digest = hashlib.blake2b(what.encode(), digest_size=12).digest()
+        a, b, c = (int.from_bytes(digest[i : i + 4], "little") for i in (0, 4, 8))
+        counter = (a, b, c, _TAG_NAME)
+    else:
+        counter = (what & _MASK, what >> 32, 0, _TAG_NUMBER)
+    low, high, _, _ = philox4x32(counter, (seed & _MASK, seed >> 32))
+    return low | high << 32
+
+
 @dataclass(frozen=True)
 class Key:
     """Names a random quantity. Folding gives a new, independent key; the key itself never changes.
@@ -60,16 +74,9 @@ class Key:
 
     def fold(self, what: str | int) -> Key:
         """Return the key of a named or numbered part: `key.fold("shot")`, `key.fold(3)`."""
-        if isinstance(what, str):
-            digest = hashlib.blake2b(what.encode(), digest_size=12).digest()
-            a, b, c = (int.from_bytes(digest[i : i + 4], "little") for i in (0, 4, 8))
-            counter = (a, b, c, _TAG_NAME)
-        elif isinstance(what, int) and 0 <= what < 2**64:
-            counter = (what & _MASK, what >> 32, 0, _TAG_NUMBER)
-        else:
+        if not isinstance(what, str) and not (isinstance(what, int) and 0 <= what < 2**64):
             raise CampipeError(f"a key folds a name or a whole number from 0 to 2**64 - 1, but {what!r} came")
-        low, high, _, _ = philox4x32(counter, self.words)
-        return Key(low | high << 32, self.item)
+        return Key(_folded(self.seed, what), self.item)
 
     def items(self, numbers: Iterable[int]) -> Key:
         """Return this key for a batch whose items have the given numbers, one per item."""

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -24,14 +24,14 @@ from campipe.core.random import Key
 class Shot:
     """One call: its key, whether noise is wanted, and numbers or draws given from outside, by path.
 
-    key          folded with the names of the stages on the way; None: nothing random may be drawn
+    root         the caller's key; None: nothing random may be drawn
     noise        False: the ideal, what a training target is
     draws        stage path to standardised draws, used instead of the key
     parameters   number path to a tensor of shape () or (B,) + shape of the number
     path         names of the stages that the call has entered
     """
 
-    key: Key | None = None
+    root: Key | None = None
     noise: bool = True
     draws: Mapping[str, Tensor] | None = None
     parameters: Mapping[str, Tensor] | None = None
@@ -39,7 +39,15 @@ class Shot:
 
     def enter(self, name: str) -> Shot:
         """The call as the stage `name` sees it."""
-        return replace(self, key=None if self.key is None else self.key.fold(name), path=(*self.path, name))
+        return Shot(self.root, self.noise, self.draws, self.parameters, (*self.path, name))
+
+    @property
+    def key(self) -> Key | None:
+        """The caller's key, folded with the names of the stages on the way."""
+        key = self.root
+        for name in self.path if key is not None else ():
+            key = key.fold(name)  # type: ignore[union-attr]
+        return key
 
     def given(self, block: str | None = None) -> Tensor | None:
         """Standardised draws given for this stage (and block), or None."""
@@ -47,9 +55,10 @@ class Shot:
 
     def key_for(self, block: str | None = None) -> Key:
         """The key of one of the stage's blocks of draws."""
-        if self.key is None:
+        key = self.key
+        if key is None:
             raise CampipeError("this stage draws random numbers: pass key=Key(seed), or noise=False for the ideal")
-        return self.key if block is None else self.key.fold(block)
+        return key if block is None else key.fold(block)
 
 
 class Log(nn.Module):
@@ -188,13 +197,17 @@ class Stage(nn.Module):
             wanted = self.writes or frame.space
             if out.space != wanted:
                 raise SpaceError(f"the stage promised {wanted!r} and gave {out.space!r}")
-            return out.replace(capture=self.annotate(out.capture, out, shot))
+            return self._noted(out, shot)
         except CampipeError as error:
             raise error.within(self.name) from error.__cause__
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         """The step itself. To be implemented."""
         raise CampipeError(f"{type(self).__name__} does not say what it does; implement transform(frame, shot)")
+
+    def _noted(self, out: Frame, shot: Shot) -> Frame:
+        capture = self.annotate(out.capture, out, shot)
+        return out if capture is out.capture else out.replace(capture=capture)
 
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         """Write the stage's live numbers into the capture. `frame` gives shapes only."""

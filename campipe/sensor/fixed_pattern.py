@@ -26,6 +26,7 @@ class FixedPattern(Stage):
     """
 
     primary = "pixel"
+    centre = 0.0  # what the map lies around
 
     def __init__(self, pixel: float = 0.0, row: float = 0.0, column: float = 0.0, serial: int = 0, name: str | None = None) -> None:
         super().__init__(name)
@@ -46,11 +47,11 @@ class FixedPattern(Stage):
         )
         if not plain or frame.data.ndim == 6 or frame.data.device.type != "cpu":
             return self._draw(frame, live, shot)
-        place = tuple(map(tuple, frame.origin().unique(dim=0).tolist()))
+        place = {(y, x) for y, x in frame.origin().tolist()}
         if len(place) > 1:
             return self._draw(frame, live, shot)
         numbers = tuple((part, float(std)) for part, std in live.items())
-        label = (type(self).__name__, self.name, self.serial, numbers, place, frame.data.shape[-3:], frame.data.dtype)
+        label = (type(self).__name__, self.name, self.serial, numbers, place.pop(), frame.data.shape[-3:], frame.data.dtype)
         return remembered(label, lambda: self._draw(frame, live, shot))
 
     def _draw(self, frame: Frame, stds: dict[str, Tensor], shot: Shot) -> Tensor:
@@ -59,7 +60,7 @@ class FixedPattern(Stage):
         for part, std in stds.items():
             given = shot.given(part)
             total = total + (over_planes(frame, key.fold(part), self._plane(frame, part)) if given is None else given) * std
-        return total.expand(*total.shape[:-2], frame.height, frame.width)
+        return (self.centre + total).expand(*total.shape[:-2], frame.height, frame.width)
 
     @staticmethod
     def _plane(frame: Frame, part: str) -> Draw:
@@ -97,18 +98,14 @@ class Prnu(FixedPattern):
 
     reads = ("rate",)
     writes = "rate"
-
-    def response(self, frame: Frame, shot: Shot) -> Tensor | None:
-        """1 + a, or None where it is 1 everywhere."""
-        map = self.map(frame, shot)
-        return None if map is None else 1 + map
+    centre = 1.0
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
-        response = self.response(frame, shot) if shot.noise else None
+        response = self.map(frame, shot) if shot.noise else None
         return frame if response is None else frame.replace(frame.data * response)
 
     def law(self, law: Law) -> Law:
-        response = self.response(law.frame(), law.shot)
+        response = self.map(law.frame(), law.shot)
         return law if response is None else law.times(response)
 
 

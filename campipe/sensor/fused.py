@@ -38,16 +38,17 @@ def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | 
         return None
     run = run[: len(RUN)]
     at = [shot.enter(stage.name) for stage in run]
-    data = expose(frame.data, frame.grid(shot.key), _steps(run, frame, at))
+    data = expose(frame.data, frame.grid(shot.root), _steps(run, frame, at))
     out = frame.replace(data, space="dn")
+    capture = out.capture
     for stage, here in zip(run, at, strict=True):
-        out = out.replace(capture=stage.annotate(out.capture, out, here))
-    return len(run), out
+        capture = stage.annotate(capture, out, here)
+    return len(run), out.replace(capture=capture)
 
 
 def _fits(run: list[Stage], frame: Frame, shot: Shot) -> bool:
     data = frame.data
-    if not shot.noise or shot.key is None or shot.draws is not None or torch.compiler.is_compiling():
+    if not shot.noise or shot.root is None or shot.draws is not None or torch.compiler.is_compiling():
         return False
     if data.ndim != 4 or data.dtype != torch.float32 or data.device.type != "cpu" or type(data) is not Tensor:
         return False
@@ -93,7 +94,7 @@ def _steps(run: list[Any], frame: Frame, at: list[Shot]) -> Exposure:
     return Exposure(
         channel=table if colours == 3 else torch.zeros_like(table),
         qe=efficiency if qe.efficiency.ndim == 0 else efficiency[..., table],
-        response=prnu.response(frame, by_name[prnu.name]),
+        response=prnu.map(frame, by_name[prnu.name]),
         dark=dark.electrons(frame, by_name[dark.name]),
         shot=at[4].key_for(),
         full_well=number(well),
