@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -69,3 +69,19 @@ def emva1288() -> Iterator[ModuleType]:
         import emva1288.process
 
         yield package
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str, float, str], None]:
+    """Record a figure that the documentation quotes, as (what, value, limit); the run ends with a table of them."""
+    return lambda what, value, limit: record_property("figure", (what, float(value), limit))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that the run reached beside their limits."""
+    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.getreports(outcome)]
+    rows = sorted({tuple(value) for r in reports for name, value in r.user_properties if name == "figure"})
+    if rows:
+        terminalreporter.section("figures reached")
+        for what, value, limit in rows:
+            terminalreporter.write_line(f"{what:<72} {value:>12.4g}   {limit}")

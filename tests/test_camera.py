@@ -8,6 +8,7 @@ from campipe.core.errors import ProfileError, ShapeError, SpaceError
 from campipe.core.frame import Capture, Frame
 from campipe.core.random import Key
 from campipe.developing import develop
+from campipe.io.files import read, write
 from campipe.testing.statistics import assert_moments
 
 KEY = Key(7)
@@ -24,6 +25,16 @@ def test_unprocessing_and_rendering_are_inverse(name):
         given = given.replace(given.data[:, :1].expand(-1, 3, -1, -1))
     scene = camera.unprocess(given, key=KEY)
     error = (camera.render(scene).data - given.data).square().mean()
+    assert -10 * error.log10() > 90
+
+
+@pytest.mark.parametrize("name", cameras())
+def test_a_saved_scene_renders_to_its_photo(name, tmp_path):
+    camera, given = Camera.load(name), photo()
+    if camera.sensor.pattern is None:
+        given = given.replace(given.data[:, :1].expand(-1, 3, -1, -1))
+    write(tmp_path / "scene.safetensors", camera.unprocess(given, key=KEY))
+    error = (camera.render(read(tmp_path / "scene.safetensors")).data - given.data).square().mean()
     assert -10 * error.log10() > 90
 
 

@@ -157,7 +157,10 @@ class Frame:
         """Return one item of the batch as a frame with a batch of 1."""
         if not -self.batch <= index < self.batch:
             raise ShapeError(f"the batch has {self.batch} items, but item {index} was asked for")
-        return self.map(lambda t: t[index : index + 1 or None])
+        index %= self.batch
+        one = self.map(lambda t: t[index : index + 1])
+        # It keeps its number, and with it its draws.
+        return one if self.capture.item is not None else one.replace(item=torch.tensor([index]))
 
     def map(self, change: Any) -> Frame:
         """Return the frame with `change` applied to every tensor that it holds."""

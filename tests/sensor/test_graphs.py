@@ -14,7 +14,9 @@ H, W = 24, 32
 
 
 def sensor():
-    return FrameSensor(W, H, "RGGB", 3, full_well=3000, read_noise=2.0, row_noise=0.5, gain=0.7, post_read_noise=0.5, black_level=64, bits=12)
+    return FrameSensor(
+        W, H, "RGGB", 3, full_well=3000, read_noise=2.0, row_noise=0.5, gain=0.7, post_read_noise=0.5, black_level=64, bits=12
+    )
 
 
 def light():

@@ -36,7 +36,16 @@ def law(rate, bits, gain, black, full_well, read=READ):
 
 def sensor(rate, bits, gain, black, full_well, **changes):
     return FrameSensor(
-        SIDE, SIDE, None, quantum_efficiency=1.0, full_well=full_well or 1e6, read_noise=READ, gain=gain, black_level=black, bits=bits, **changes
+        SIDE,
+        SIDE,
+        None,
+        quantum_efficiency=1.0,
+        full_well=full_well or 1e6,
+        read_noise=READ,
+        gain=gain,
+        black_level=black,
+        bits=bits,
+        **changes,
     )
 
 
@@ -89,7 +98,9 @@ def test_each_mutant_is_caught_in_its_cell(mutant):
     cell, change = MUTANTS[mutant]
     assert cell in CELLS
     with pytest.raises(AssertionError, match="chi-square"):
-        assert_distribution(by_hand(cell, torch.Generator().manual_seed(5), **change), law(*cell), false_alarm=FALSE_ALARM, tests=len(CELLS) + 2)
+        assert_distribution(
+            by_hand(cell, torch.Generator().manual_seed(5), **change), law(*cell), false_alarm=FALSE_ALARM, tests=len(CELLS) + 2
+        )
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.0, 0.1])

@@ -9,7 +9,20 @@ from campipe.core.errors import CampipeError
 from campipe.core.frame import Capture, Frame
 from campipe.core.pipeline import Pipeline
 from campipe.core.random import Key
-from campipe.sensor import Adc, BlackLevel, DarkCurrent, Dsnu, FrameSensor, FullWell, Gain, Prnu, QuantumEfficiency, ReadNoise, RowNoise, ShotNoise
+from campipe.sensor import (
+    Adc,
+    BlackLevel,
+    DarkCurrent,
+    Dsnu,
+    FrameSensor,
+    FullWell,
+    Gain,
+    Prnu,
+    QuantumEfficiency,
+    ReadNoise,
+    RowNoise,
+    ShotNoise,
+)
 from campipe.testing.statistics import standard_errors
 
 SIDE = 512  # 262,144 pixels: the variance of a normal sample is known to sqrt(2 / n) = 0.28 %
