@@ -87,7 +87,7 @@ def test_the_capture_says_what_the_shot_was():
 
 
 def test_the_noise_of_the_capture_is_the_noise_of_the_raw():
-    """A flat field: variance in units of the white level equals S x + O. The fixed offsets bring no photon noise, hence the mean and 1 %."""
+    """A flat field: variance in units of the white level is S x + O. The fixed offsets bring no photon noise, hence the mean and 1 %."""
     camera = Camera.load("sony-a7s2")
     raw = camera.capture(Frame(torch.full((1, 3, 8, 8), 0.3), "scene"), iso=3200, ev=-1.0, key=KEY)
     law = camera.moments(Frame(torch.full((1, 3, 8, 8), 0.3), "scene"), iso=3200, ev=-1.0)

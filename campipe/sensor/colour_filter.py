@@ -90,6 +90,7 @@ class QuantumEfficiency(Stage):
     reads = ("photons",)
     writes = "rate"
     primary = "efficiency"
+    efficiency: Tensor
 
     def __init__(self, efficiency: Any = 1.0, name: str | None = None) -> None:
         super().__init__(name)

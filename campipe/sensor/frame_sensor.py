@@ -118,7 +118,7 @@ class FrameSensor(Pipeline):
         shot = self._frame(photons, seconds, origin, frame)
         return self(shot, key=key, noise=noise, draws=draws, parameters=parameters)
 
-    def moments(  # type: ignore[override]
+    def moments(
         self,
         photons: Tensor | Frame,
         *,
@@ -171,7 +171,7 @@ class FrameSensor(Pipeline):
         assert black is not None
         if black.ndim > 1:
             gain, cap = gain[:, None, None], cap[:, None, None]
-        white = (black + gain * cap).clamp_max(self["adc"].top).round().detach()  # type: ignore[arg-type,operator]
+        white = (black + gain * cap).clamp_max(self["adc"].top).round().detach()
         noise = self._noise(numbers, black, white)
         serial = torch.full((frame.batch,), self.serial, device=frame.data.device)
         return capture.replace(white_level=white, noise=noise, serial=serial)
@@ -179,7 +179,7 @@ class FrameSensor(Pipeline):
     def _numbers(self, frame: Frame, shot: Shot) -> dict[str, Tensor]:
         """The numbers that the capture is made of, each (B,)."""
         names = ("gain", "full_well", "read_noise", "post_read_noise", "row_noise")
-        out = {n: per_item(getattr(self, n).value(self[n].primary, frame, shot.enter(n)), frame).detach() for n in names}  # type: ignore[union-attr]
+        out = {n: per_item(getattr(self, n).value(self[n].primary, frame, shot.enter(n)), frame).detach() for n in names}
         dark = self["dark_current"].electrons(frame, shot.enter("dark_current")) if shot.noise else None  # type: ignore[operator]
         out["dark"] = torch.zeros_like(out["gain"]) if dark is None else per_item(dark.detach(), frame)
         return out

@@ -120,6 +120,7 @@ class BlackLevel(Stage):
     reads = ("analog",)
     writes = "analog"
     primary = "level"
+    level: Tensor
 
     def __init__(self, level: Any = 0.0, name: str | None = None) -> None:
         super().__init__(name)

@@ -26,7 +26,6 @@ def merged_bins(observed: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray,
     returns              the two of them, (m,), m <= n
     """
     group = np.minimum((np.cumsum(expected) / LEAST_EXPECTED).astype(np.int64), math.floor(expected.sum() / LEAST_EXPECTED) - 1)
-    # Equal group numbers share a bin: each group's cumulated expectation grows by at least the least expectation, save for large single bins.
     label = np.unique(group, return_inverse=True)[1]
     seen, wanted = np.bincount(label, observed), np.bincount(label, expected)
     while len(wanted) > 1 and wanted.min() < LEAST_EXPECTED:
@@ -98,7 +97,10 @@ def standard_errors(draws: Tensor, mean: Tensor | float, variance: Tensor | floa
 
 
 def assert_moments(draws: Tensor, mean: Tensor | float, variance: Tensor | float, *, within: float = 5.0) -> None:
-    """Fail unless mean and variance of draws lie within so many standard errors (5: false-alarm rate 6e-7 each) of the predicted ones."""
+    """Fail unless mean and variance of draws lie within so many standard errors of the predicted ones.
+
+    within   standard errors; 5 is a false-alarm rate of 6e-7 each
+    """
     of_mean, of_variance, _ = standard_errors(draws, mean, variance)
     if abs(of_mean) > within or abs(of_variance) > within:
         raise AssertionError(f"mean off by {of_mean:.1f} and variance off by {of_variance:.1f} standard errors; at most {within:g} are allowed")
