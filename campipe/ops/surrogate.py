@@ -15,7 +15,7 @@ class _Counts(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(rate: Tensor, counts: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(rate: Tensor, counts: Tensor) -> Tensor:
         return counts.clone()
 
     @staticmethod
@@ -23,7 +23,7 @@ class _Counts(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         rate, counts = ctx.saved_tensors
         # d/d rate of rate + z sqrt(rate), z = (count - rate) / sqrt(rate) held fixed: (1 + count / rate) / 2.
         ratio = torch.where(rate > 0, counts / torch.where(rate > 0, rate, 1), 1)
@@ -68,7 +68,7 @@ class _Round(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(value: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(value: Tensor) -> Tensor:
         return value.round()
 
     @staticmethod
@@ -76,7 +76,7 @@ class _Round(torch.autograd.Function):
         pass
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         return grad
 
 
@@ -92,7 +92,7 @@ class _Clip(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(value: Tensor, low: Tensor, high: Tensor, leak: float) -> Tensor:  # type: ignore[override]
+    def forward(value: Tensor, low: Tensor, high: Tensor, leak: float) -> Tensor:
         return torch.minimum(torch.maximum(value, low), high)
 
     @staticmethod
@@ -102,7 +102,7 @@ class _Clip(torch.autograd.Function):
         ctx.leak = leak
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         value, low, high = ctx.saved_tensors
         below, above = value < low, value > high
         inside = torch.where(below | above, ctx.leak, 1.0)

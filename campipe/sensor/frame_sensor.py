@@ -90,7 +90,7 @@ class FrameSensor(Pipeline):
             Adc(bits, name="adc"),
         ]
         super().__init__(stages, name)
-        self.width, self.height, self.pattern, self.serial = width, height, pattern, serial
+        self.width, self.height, self.pattern, self.serial, self.bits = width, height, pattern, serial, bits
 
     def expose(
         self,
@@ -171,7 +171,7 @@ class FrameSensor(Pipeline):
         assert black is not None
         if black.ndim > 1:
             gain, cap = gain[:, None, None], cap[:, None, None]
-        white = (black + gain * cap).clamp_max(self["adc"].top).round().detach()
+        white = (black + gain * cap).clamp_max(2.0**self.bits - 1).round().detach()
         noise = self._noise(numbers, black, white)
         serial = torch.full((frame.batch,), self.serial, device=frame.data.device)
         return capture.replace(white_level=white, noise=noise, serial=serial)
