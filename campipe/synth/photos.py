@@ -9,9 +9,7 @@ from pathlib import Path
 
 from campipe.core.errors import RawFileError
 from campipe.core.frame import Frame
-from campipe.io.files import read
-
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+from campipe.io.files import PHOTOS, read
 
 _CACHE_BYTES = 2**28
 _cache: OrderedDict[tuple[str, int, int], Frame] = OrderedDict()
@@ -41,10 +39,10 @@ class Photos:
         found = sorted(
             path.relative_to(root).as_posix()
             for path in root.rglob("*")
-            if path.suffix.lower() in SUFFIXES and path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
+            if path.suffix.lower() in PHOTOS and path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
         )
         if not found:
-            raise RawFileError(f"a folder of photos is needed, but {root} holds none; photos end in {', '.join(SUFFIXES)}")
+            raise RawFileError(f"a folder of photos is needed, but {root} holds none; photos end in {', '.join(PHOTOS)}")
         return cls(root, tuple(found))
 
     def __len__(self) -> int:
