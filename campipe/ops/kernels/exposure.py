@@ -74,21 +74,24 @@ def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
     """
     _check(photons, grid, exposure)
     batch = len(grid)
-    one = torch.zeros(batch, 1, 1)
-    numbers = [_per_item(v, batch) for v in (exposure.dark, exposure.full_well, exposure.read, exposure.row, exposure.post, exposure.top)]
-    shapes: list[Tensor] = []
-    for shape in (exposure.read_shape, exposure.post_shape):
-        l = _per_item(shape, batch, torch.float64)
-        shapes += [l, 1 / tukey_lambda_std(l)]
+    numbers = torch.zeros(batch, 6)
+    for n, number in enumerate((exposure.dark, exposure.full_well, exposure.read, exposure.row, exposure.post, exposure.top)):
+        if number is not None:
+            numbers[:, n] = number.detach() if isinstance(number, Tensor) else number
+    shapes = torch.zeros(batch, 4, dtype=torch.float64)
+    for n, shape in enumerate((exposure.read_shape, exposure.post_shape)):
+        if shape is not None:
+            shapes[:, 2 * n] = shape.detach() if isinstance(shape, Tensor) else shape
+            shapes[:, 2 * n + 1] = 1 / tukey_lambda_std(shapes[:, 2 * n])
     keys = [(key or exposure.shot).words for key in (exposure.shot, exposure.read_key, exposure.row_key, exposure.post_key)]
     parts = (exposure.response, exposure.dark, exposure.full_well, exposure.offset, exposure.read, exposure.row, exposure.post)
     steps = sum(1 << n for n, part in enumerate((*parts, exposure.read_shape, exposure.post_shape)) if part is not None)
     tables = (_table(v, batch) for v in (exposure.qe, exposure.gain, exposure.black))
     channel = torch.zeros(1, 1, dtype=torch.int64) if exposure.channel is None else exposure.channel.to(torch.int64).contiguous()
-    maps = [one if m is None else m.detach() for m in (exposure.response, exposure.offset)]
+    maps = [torch.zeros(1, 1, 1, 1) if m is None else m.detach() for m in (exposure.response, exposure.offset)]
     dn = torch.ops.campipe.expose(
-        photons.detach(), grid.origin, grid.frame, grid.item, torch.tensor(keys), channel, *tables, *maps,
-        torch.stack(numbers, 1), torch.stack(shapes, 1), steps,
+        photons.detach(), grid.origin, grid.frame, grid.item, torch.tensor(keys), channel, *tables, *maps, numbers, shapes,
+        steps,
     )  # fmt: skip
     return dn[:, None]
 
@@ -110,13 +113,11 @@ def _check(photons: Tensor, grid: Grid, exposure: Exposure) -> None:
             raise CampipeError(f"{step} noise draws random numbers: pass {key}=Key(...)")
 
 
-def _per_item(value: Number | None, batch: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.as_tensor(0.0 if value is None else value).detach().to(dtype).reshape(-1).expand(batch)
-
-
 def _table(value: Number, batch: int) -> Tensor:
     """A number, (B,), (h, w) or (B, h, w) as (B, h, w)."""
-    table = torch.as_tensor(value).detach().to(torch.float32)
+    if not isinstance(value, Tensor):
+        return torch.full((batch, 1, 1), value, dtype=torch.float32)
+    table = value.detach().to(torch.float32)
     table = table.reshape(-1, 1, 1) if table.ndim < 2 else table.reshape(-1, *table.shape[-2:])
     return table.expand(batch, -1, -1).contiguous()
 
@@ -143,7 +144,7 @@ def _expose(
         return out
     arrays: list[Tensor] = []
     for planes in (photons, response.float(), offset.float()):
-        flat, distances = _flat(planes if planes.ndim == 4 else planes[:, None])
+        flat, distances = _flat(planes)
         if planes is not photons:
             distances = [distances[0], distances[2], distances[3]]
         arrays += [flat, torch.tensor(distances)]

@@ -75,3 +75,18 @@ def held(typingctx: Any, constants: Any) -> Any:
         return context.make_tuple(builder, signature.return_type, [builder.call(fence, [n]) for n in numbers])
 
     return constants(constants), codegen
+
+
+@intrinsic
+def wide(typingctx: Any) -> Any:
+    """Ask for the widest vectors of the processor in the function that calls this.
+
+    By itself the compiler keeps to half of them on many processors, for fear of a lower clock, which long loops of arithmetic need not share.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # llvmlite's own `add` knows attributes without a value only
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), codegen

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import bits_of, float_of, fma, held, sqrt
+from campipe.ops.kernels.intrinsics import bits_of, float_of, fma, held, sqrt, wide
 from campipe.ops.kernels.jit import compiled, inlined
 
 _f = np.float32
@@ -40,29 +40,36 @@ NORMAL = tuple(_f(c) for c in (*_LOG2, *_CENTRE, *_TAIL))
 
 @inlined
 def normal(word, k):
-    """The standard normal number of one word (int32), float32; k is NORMAL, held."""
+    """The standard normal number of one word (int32), float32; k is NORMAL, held.
+
+    The polynomials are summed in pairs: the processor waits for the longest chain, not for the number of operations.
+    """
     t = np.int32(word ^ np.int32(word >> np.int32(31)))
     x = (_f(np.int32(t ^ _TOP)) + _HALF) * _TO_X
     u4 = (_f(t) + _HALF) * _TO_U4
     # log2 of 4 u (1 - u)
     bits = np.int32(bits_of(u4 * fma(u4, _f(-0.25), _ONE)) - _ROOT_HALF_BITS)
     f = float_of(np.int32(np.int32(bits & _MANTISSA) + _ROOT_HALF_BITS)) - _ONE
-    g = fma(fma(k[0], f, k[1]), f, k[2])
-    g = fma(fma(g, f, k[3]), f, k[4])
-    g = fma(fma(g, f, k[5]), f, k[6])
-    g = fma(fma(g, f, k[7]), f, k[8])
+    f2 = f * f
+    f4 = f2 * f2
+    g = fma(fma(k[1], f, k[2]), f2, fma(k[3], f, k[4]))
+    h = fma(fma(k[5], f, k[6]), f2, fma(k[7], f, k[8]))
+    g = fma(fma(k[0], f4, g), f4, h)
     L = -fma(g, f, _f(np.int32(bits >> np.int32(23))))
     c = L - _CENTRE_AT
-    p = fma(fma(k[9], c, k[10]), c, k[11])
-    p = fma(fma(p, c, k[12]), c, k[13])
-    p = fma(fma(p, c, k[14]), c, k[15])
-    p = fma(fma(p, c, k[16]), c, k[17])
+    c2 = c * c
+    c4 = c2 * c2
+    p = fma(fma(k[10], c, k[11]), c2, fma(k[12], c, k[13]))
+    h = fma(fma(k[14], c, k[15]), c2, fma(k[16], c, k[17]))
+    p = fma(fma(k[9], c4, p), c4, h)
     s = sqrt(max(L, _SPLIT)) - _TAIL_AT
+    s2 = s * s
+    s4 = s2 * s2
     q = fma(fma(k[18], s, k[19]), s, k[20])
-    q = fma(fma(q, s, k[21]), s, k[22])
-    q = fma(fma(q, s, k[23]), s, k[24])
-    q = fma(fma(q, s, k[25]), s, k[26])
-    q = fma(fma(q, s, k[27]), s, k[28])
+    h = fma(fma(k[21], s, k[22]), s2, fma(k[23], s, k[24]))
+    q = fma(q, s4, h)
+    h = fma(fma(k[25], s, k[26]), s2, fma(k[27], s, k[28]))
+    q = fma(q, s4, h)
     z = x * (p if L <= _SPLIT else q)
     # the upper half of the words is the positive one
     return float_of(np.int32(bits_of(z) ^ np.int32(~word & _SIGN)))
@@ -71,6 +78,7 @@ def normal(word, k):
 @compiled
 def normal_block(words, count, out):
     """out[j] = the normal number of words[j], 0 <= j < count."""
+    wide()
     k = held(NORMAL)
     for j in range(count):
         out[j] = normal(words[j], k)

@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import absolute, float_of, floor, fma, held, rint, sqrt
+from campipe.ops.kernels.intrinsics import absolute, float_of, floor, fma, held, rint, sqrt, wide
 from campipe.ops.kernels.jit import compiled, inlined
 from campipe.ops.kernels.normal import NORMAL, lower_tail, normal, normal_double
 
@@ -34,14 +34,12 @@ _GROUP = 64
 _WALKED = 6  # low pixels of a group from which on all 64 walk at once
 _ZERO, _HALF, _ONE = _f(0), _f(0.5), _f(1)
 
-# The expansion's coefficients, exact fractions, by the power of 1/s and the power of z.
-_A0, _A2 = _f(1 / 3), _f(1 / 6)
-_B1, _B3 = _f(-1 / 36), _f(-1 / 72)
-_C0, _C2, _C4 = _f(-8 / 405), _f(7 / 810), _f(1 / 270)
-_D1, _D3, _D5 = _f(671 / 38880), _f(-137 / 38880), _f(-23 / 17280)
-# What is left out, times rate^2, is below E0 + E1 z^2 + E3 z^6 + E4 z^8; rounding is below R1 |s z| + R0 (1 + z^2).
-_E0, _E1, _E3, _E4 = _f(0.006), _f(0.018), _f(0.0018), _f(0.00011)
-_R0, _R1 = _f(1.0e-6), _f(8.0e-7)
+# The expansion's coefficients, by falling powers of 1/s and z: exact fractions.
+_TERMS = (-23 / 17280, -137 / 38880, 671 / 38880, 1 / 270, 7 / 810, -8 / 405, -1 / 72, -1 / 36, 1 / 6, 1 / 3)
+# What is left out, times rate^2, is below E4 z^8 + E3 z^6 + E1 z^2 + E0; rounding is below R1 |s z| + R0 (1 + z^2).
+_BOUND = (0.00011, 0.0018, 0.018, 0.006, 8.0e-7, 1.0e-6)
+EXPANSION = tuple(_f(c) for c in (*_TERMS, *_BOUND))
+"""The coefficients of `expand`, to be held before a loop."""
 
 _STEP_ERROR = _f(2e-6)  # of F and u in the float32 walk
 _STEPS = 40  # F(40; 4) is 1 to the last bit
@@ -51,26 +49,28 @@ _MIDDLE = np.int32(-(2**31))
 
 
 @inlined
-def expand(word, rate, constants):
-    """Return k and whether it needs a second look, for a rate from 4 (others give rubbish, and True or False)."""
-    z = normal(word, constants)
+def expand(word, rate, k, n):
+    """Return the count and whether it needs a second look, for a rate from 4 (others give rubbish, and True or False).
+
+    k, n      EXPANSION and NORMAL, held
+    """
+    z = normal(word, n)
     s = sqrt(rate)
     i = _ONE / s
     v = z * z
-    whole = floor(rate)
-    c = z * fma(fma(_D5, v, _D3), v, _D1)
-    c = fma(c, i, fma(fma(_C4, v, _C2), v, _C0))
-    c = fma(c, i, z * fma(_B3, v, _B1))
-    c = fma(c, i, fma(_A2, v, _A0))
+    c = z * fma(fma(k[0], v, k[1]), v, k[2])
+    c = fma(c, i, fma(fma(k[3], v, k[4]), v, k[5]))
+    c = fma(c, i, z * fma(k[6], v, k[7]))
+    c = fma(c, i, fma(k[8], v, k[9]))
     t = s * z
+    whole = floor(rate)
     r = t + (c + (rate - whole))
     below = floor(r)
-    part = r - below
     i2 = i * i
-    e = fma(fma(_E4, v, _E3), v * (v * v), fma(_E1, v, _E0)) * (i2 * i2)
-    e = e + fma(_R1, absolute(t), fma(_R0, v, _R0))
+    e = fma(fma(k[10], v, k[11]), v * (v * v), fma(k[12], v, k[13])) * (i2 * i2)
+    e = e + fma(k[14], absolute(t), fma(k[15], v, k[15]))
     # true for NaN as well
-    close = not (absolute(part - _HALF) < _HALF - e)
+    close = not (absolute(r - below - _HALF) < _HALF - e)
     return max(whole + below, _ZERO), close
 
 
@@ -206,11 +206,11 @@ def poisson_block(words, rates, count, out, close, scratch, near):
     rates     (>= count,) float32, e-; <= 0 gives 0, NaN gives NaN
     close     (>= count,) int32, scratch (5, 64) float32, near (64,) int32: working space
     """
-    constants = held(NORMAL)
+    wide()
+    k, n = held(EXPANSION), held(NORMAL)
     for j in range(count):
         rate = rates[j]
-        k, unsure = expand(words[j], rate, constants)
-        out[j] = k
+        out[j], unsure = expand(words[j], rate, k, n)
         close[j] = np.int32(2) if rate < LOW else np.int32(unsure)
     for first in range(0, count, _GROUP):
         last = min(first + _GROUP, count)
