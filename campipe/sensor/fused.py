@@ -82,7 +82,8 @@ def _steps(run: list[Any], frame: Frame, at: list[Shot]) -> Exposure:
     by_name = dict(zip((stage.name for stage in run), at, strict=True))
 
     def number(stage: Stage, name: str | None = None) -> Tensor:
-        return stage.value(name or str(stage.primary), frame, by_name[stage.name])
+        value = stage.value(name or str(stage.primary), frame, by_name[stage.name])
+        return value.flatten() if value.ndim == frame.data.ndim else value  # (B, 1, 1, 1) to (B,)
 
     def noise(stage: ReadNoise | RowNoise) -> dict[str, Any]:
         std, here = number(stage), by_name[stage.name]
@@ -90,12 +91,13 @@ def _steps(run: list[Any], frame: Frame, at: list[Shot]) -> Exposure:
 
     table = torch.tensor(patterns.channels(cfa.pattern))
     efficiency = number(qe)
+    thermal = dark.electrons(frame, by_name[dark.name])
     before, after, rows = noise(read), noise(post), noise(row)
     return Exposure(
         channel=table if colours == 3 else torch.zeros_like(table),
         qe=efficiency if qe.efficiency.ndim == 0 else efficiency[..., table],
         response=prnu.map(frame, by_name[prnu.name]),
-        dark=dark.electrons(frame, by_name[dark.name]),
+        dark=None if thermal is None else thermal.flatten(),
         shot=at[4].key_for(),
         full_well=number(well),
         offset=dsnu.map(frame, by_name[dsnu.name]),
