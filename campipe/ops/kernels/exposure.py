@@ -77,11 +77,11 @@ def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
     numbers = torch.zeros(batch, 6)
     for n, number in enumerate((exposure.dark, exposure.full_well, exposure.read, exposure.row, exposure.post, exposure.top)):
         if number is not None:
-            numbers[:, n] = number.detach() if isinstance(number, Tensor) else number
+            numbers[:, n] = number.detach().reshape(-1) if isinstance(number, Tensor) else number
     shapes = torch.zeros(batch, 4, dtype=torch.float64)
     for n, shape in enumerate((exposure.read_shape, exposure.post_shape)):
         if shape is not None:
-            shapes[:, 2 * n] = shape.detach() if isinstance(shape, Tensor) else shape
+            shapes[:, 2 * n] = shape.detach().reshape(-1) if isinstance(shape, Tensor) else shape
             shapes[:, 2 * n + 1] = 1 / tukey_lambda_std(shapes[:, 2 * n])
     keys = [(key or exposure.shot).words for key in (exposure.shot, exposure.read_key, exposure.row_key, exposure.post_key)]
     parts = (exposure.response, exposure.dark, exposure.full_well, exposure.offset, exposure.read, exposure.row, exposure.post)
