@@ -123,7 +123,7 @@ class Stage(nn.Module):
             return False
         if torch.compiler.is_compiling():
             return name in self._built_zero and value is getattr(self, name)
-        return not bool((value != 0).any())
+        return value.item() == 0 if value.ndim == 0 else not bool((value != 0).any())
 
     def value(self, name: str, frame: Frame, shot: Shot) -> Tensor:
         """A number as it holds for this call, shaped to broadcast with the frame's data.
@@ -294,11 +294,13 @@ class Stage(nn.Module):
 def _remembering(init: Any) -> Any:
     """Let a constructor keep the arguments that it was called with, for `config`."""
 
+    signature = inspect.signature(init)
+
     @functools.wraps(init)
     def wrapper(self: Stage, *args: Any, **kwargs: Any) -> None:
         outermost = "_arguments" not in self.__dict__
         if outermost:
-            bound = inspect.signature(init).bind(self, *args, **kwargs)
+            bound = signature.bind(self, *args, **kwargs)
             bound.apply_defaults()
             arguments = dict(list(bound.arguments.items())[1:])
             arguments.update(arguments.pop("options", {}))
