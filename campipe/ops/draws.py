@@ -5,7 +5,7 @@ pixel takes. So a pixel's number depends on the key and its address (column, row
 number. Words are the same on every device. On the CPU float32 numbers come from compiled loops (numba, loaded at the first
 draw), with the same bits on any number of threads; elsewhere, and in float64, from torch.
 
-The torch operators behind them, `torch.ops.campipe.*`, have rules for fake tensors, so that torch.compile and torch.export see through them.
+The torch operators behind them, `torch.ops.campipe.*`, have rules for fake tensors, so torch.compile and torch.export see through them.
 Gradient: none; a rate that requires one is detached. `campipe.ops.surrogate` declares what flows back.
 """
 
@@ -34,7 +34,7 @@ def words(key: Key, grid: Grid, device: torch.device | str = "cpu") -> Tensor:
 def uniform(key: Key, grid: Grid, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
     """Uniform numbers in (0, 1).
 
-    returns   (N, 1, H, W); float32: a multiple of 2**-24 plus 2**-25, float64: (word + 0.5) / 2**32
+    returns   (N, 1, H, W); float32: an odd multiple of 2**-24, float64: (word + 0.5) / 2**32
 
     Gradient: none.
     """

@@ -1,7 +1,7 @@
 """Photons to digital numbers in one pass over the picture: the fused form of the sensor's stages, bit for bit.
 
-What the sensor does with a dozen torch operations, each of which reads and writes the whole picture, is done here on blocks of a thousand pixels that
-stay in the first-level cache. Beside input and output it needs a few kilobytes per thread.
+What the sensor does with a dozen torch operations, each of which reads and writes the whole picture, is done here on blocks of a thousand
+pixels that stay in the first-level cache. Beside input and output it needs a few tens of kilobytes per thread.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Exposure:
         a = a + black                      black         DN
         dn = min(max(rint(a), 0), top)     top           DN; rint is half to even
 
-    qe, gain and black are numbers, (B,), (h, w) tables by place of the pattern, or (B, h, w); the others numbers or (B,). Maps have one plane, or one per
-    item. Places of a pattern count from the sensor's pixel (0, 0).
+    qe, gain and black are numbers, (B,), (h, w) tables by place of the pattern, or (B, h, w); the others numbers or (B,). Maps have one
+    plane, or one per item. Places of a pattern count from the sensor's pixel (0, 0).
     """
 
     qe: Number
@@ -98,16 +98,19 @@ def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
 
 def _check(photons: Tensor, grid: Grid, exposure: Exposure) -> None:
     batch, size = len(grid), (grid.height, grid.width)
-    if photons.ndim != 4 or photons.shape[0] != batch or tuple(photons.shape[2:]) != size or photons.dtype != torch.float32:
-        raise ShapeError(f"photons of these addresses are float32 ({batch}, C, {size[0]}, {size[1]}), but {photons.dtype} {tuple(photons.shape)} came")
+    came = tuple(photons.shape)
+    if len(came) != 4 or came[0] != batch or came[2:] != size or photons.dtype != torch.float32:
+        raise ShapeError(f"photons of these addresses are float32 ({batch}, C, {size[0]}, {size[1]}), but {photons.dtype} {came} came")
     if photons.device.type != "cpu":
         raise CampipeError(f"the compiled exposure runs on the CPU, but the photons are on {photons.device}; use the stages")
-    if exposure.channel is not None and not (0 <= int(exposure.channel.min()) and int(exposure.channel.max()) < min(photons.shape[1], 3)):
-        raise ShapeError(f"the pattern names channels up to {int(exposure.channel.max())}, but the photons have {photons.shape[1]} (three at most)")
+    if exposure.channel is not None:
+        low, high = int(exposure.channel.min()), int(exposure.channel.max())
+        if low < 0 or high >= min(came[1], 3):
+            raise ShapeError(f"the pattern names channels {low} to {high}, but the photons have {came[1]} (of at most three)")
     for name in ("response", "offset"):
         plane = getattr(exposure, name)
-        if plane is not None and (plane.ndim != 4 or plane.shape[0] not in (1, batch) or plane.shape[1] != 1 or tuple(plane.shape[2:]) != size):
-            raise ShapeError(f"the {name} map has shape (1, 1, {size[0]}, {size[1]}), or {batch} planes, but {tuple(plane.shape)} came")
+        if plane is not None and tuple(plane.shape) not in ((1, 1, *size), (batch, 1, *size)):
+            raise ShapeError(f"the {name} map is (1 or {batch}, 1, {size[0]}, {size[1]}), but {tuple(plane.shape)} came")
     for step, key in (("read", "read_key"), ("row", "row_key"), ("post", "post_key")):
         if getattr(exposure, step) is not None and getattr(exposure, key) is None:
             raise CampipeError(f"{step} noise draws random numbers: pass {key}=Key(...)")

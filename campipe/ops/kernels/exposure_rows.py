@@ -1,7 +1,7 @@
 """The fused exposure's loop: every step of `campipe.ops.kernels.exposure` on one block of pixels after the other.
 
-Each step is a loop of its own over a block that stays in the first-level cache, so a step that is off costs one question per block. Every loop
-does what the torch operation of the same name does: float32, one rounding per operation.
+Each step is a loop of its own over a block that stays in the first-level cache, so a step that is off costs one question per block. Every
+loop does what the torch operation of the same name does: float32, one rounding per operation.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,22 @@ def compiled(function: Callable[..., Any]) -> Any:
         dispatcher.enable_caching()
     except RuntimeError:  # numba found no folder that it may write to
         return dispatcher
+    dispatcher._cache.save_overload = _forgiving(dispatcher._cache.save_overload)
     # numba looks at the age of the loop's own file only; the helpers that it inlines lie in other files of this folder.
     file = getattr(dispatcher._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, _digest())
     return dispatcher
+
+
+def _forgiving(save: Callable[..., None]) -> Callable[..., None]:
+    """A full disk costs the next process its time, not this one its result."""
+
+    def attempt(*args: Any) -> None:
+        with suppress(OSError):
+            save(*args)
+
+    return attempt
 
 
 @cache

@@ -12,9 +12,10 @@ Three ways, each handing what it cannot decide to the next one:
    the expansion with two more terms in float64 above.
 3. where that is too close as well: F itself, summed from its greatest term outward.
 
-The terms follow from the Cornish-Fisher expansion of the gamma quantile, whose polynomials solve Gamma's quantile differential equation order by
-order, reverted to the rate; the first three agree with Giles, "Algorithm 955: approximation of the inverse Poisson cumulative distribution
-function", ACM TOMS 42(1), 2016. The bounds were found by comparison with the incomplete gamma ratio at rates 4 to 1e4 and hold twofold.
+The terms follow from the Cornish-Fisher expansion of the gamma quantile, whose polynomials solve the differential equation of that quantile
+order by order, reverted to the rate; the first three agree with Giles, "Algorithm 955: approximation of the inverse Poisson
+cumulative distribution function", ACM TOMS 42(1), 2016. The error bounds hold with a quarter to spare at millions of words next to
+a step of F, rates 4 to 1.6e7.
 """
 
 from __future__ import annotations
@@ -104,10 +105,11 @@ def walk(words, rates, size, scratch, near):
         inverse = _f(1.0 / step)
         above = np.int32(0)
         for j in range(size):
-            more = np.int32(u[j] > F[j])
+            ahead = u[j] - F[j]
+            more = np.int32(ahead > _ZERO)
             k[j] += _f(more)
-            above |= more
-            near[j] |= np.int32(absolute(u[j] - F[j]) < _STEP_ERROR)
+            above = np.int32(above | more)
+            near[j] = np.int32(near[j] | np.int32(absolute(ahead) < _STEP_ERROR))
             p[j] *= rate[j] * inverse
             F[j] += p[j]
         if above == 0:
@@ -185,9 +187,10 @@ def exact_count(word, rate):
 @compiled
 def _look_again(words, rates, size, out, close, scratch, near):
     """Walk a group of up to 64 pixels if many of its rates are low, then decide what is still marked in float64."""
+    wide()
     low = np.int32(0)
     for j in range(size):
-        low += np.int32(close[j] >> np.int32(1))
+        low = np.int32(low + np.int32(close[j] >> np.int32(1)))
     if low >= _WALKED:
         walk(words, rates, size, scratch, near)
         for j in range(size):
@@ -207,15 +210,20 @@ def poisson_block(words, rates, count, out, close, scratch, near):
     close     (>= count,) int32, scratch (5, 64) float32, near (64,) int32: working space
     """
     wide()
-    k, n = held(EXPANSION), held(NORMAL)
+    bright = np.int32(0)
     for j in range(count):
-        rate = rates[j]
-        out[j], unsure = expand(words[j], rate, k, n)
-        close[j] = np.int32(2) if rate < LOW else np.int32(unsure)
+        bright = np.int32(bright | np.int32(not (rates[j] < LOW)))
+    if bright:
+        k, n = held(EXPANSION), held(NORMAL)
+        for j in range(count):
+            out[j], unsure = expand(words[j], rates[j], k, n)
+            close[j] = np.int32(2) if rates[j] < LOW else np.int32(unsure)
+    else:
+        close[:count] = 2
     for first in range(0, count, _GROUP):
         last = min(first + _GROUP, count)
         marks = np.int32(0)
         for mark in close[first:last]:
-            marks |= mark
+            marks = np.int32(marks | mark)
         if marks != 0:
             _look_again(words[first:last], rates[first:last], last - first, out[first:last], close[first:last], scratch, near)

@@ -14,9 +14,8 @@ _LOW = 0xFFFFFFFF
 
 def words(origin: Tensor, frame: Tensor, item: Tensor, k0: int, k1: int, height: int, width: int) -> Tensor:
     """One 32-bit word per pixel: (N, H, W) int64, by the layout of `campipe.ops.kernels.philox`."""
-    like = {"dtype": torch.int64, "device": origin.device}
-    x = origin[:, 1, None, None] + torch.arange(width, **like)
-    y = origin[:, 0, None, None] + torch.arange(height, **like)[:, None]
+    x = origin[:, 1, None, None] + torch.arange(width, device=origin.device)
+    y = origin[:, 0, None, None] + torch.arange(height, device=origin.device)[:, None]
     c0 = (x >> 6) << 4 | x & 15
     c0, c1, c2, c3 = (c & _LOW for c in torch.broadcast_tensors(c0, y, frame[:, None, None], item[:, None, None]))
     for _ in range(10):
