@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our output went away; Python would complain once more while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    except KeyboardInterrupt:
+        status = _complain("", "stopped before anything was done", INTERRUPTED)
     sys.exit(status)
 
 
@@ -35,11 +37,11 @@ def _run(words: list[str]) -> int:
     command = next((word for word in words if not word.startswith("-")), "")
     try:
         done = app(words or ["--help"], prog_name="campipe", standalone_mode=False)
-        return done if isinstance(done, int) else 0
+        status = done if isinstance(done, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        return _complain(command, f"stopped; {_GO_ON.get(command, 'run the same command again to do it from the start')}", INTERRUPTED)
+        status = INTERRUPTED
     except typer.Exit as leave:
-        return leave.exit_code
+        status = leave.exit_code
     except _USAGE_ERROR as error:
         known = command in {entry.name or entry.callback.__name__ for entry in app.registered_commands if entry.callback}
         hint = f"campipe {command} --help" if known else "campipe --help"
@@ -53,6 +55,10 @@ def _run(words: list[str]) -> int:
         return _complain(command, f"{place}{error.strerror or error}; choose another place or free some space")
     except MemoryError:
         return _complain(command, "there is not enough memory for this; use a smaller picture, or fewer workers")
+    # Releases of typer differ in what they make of Ctrl-C: an Abort, or this status.
+    if status == INTERRUPTED:
+        return _complain(command, f"stopped; {_GO_ON.get(command, 'run the same command again to do it from the start')}", INTERRUPTED)
+    return status
 
 
 def _complain(command: str, message: str, status: int = BAD_INPUT) -> int:

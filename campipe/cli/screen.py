@@ -17,14 +17,25 @@ if TYPE_CHECKING:
     from campipe.jobs.bench_goals import Goal
     from campipe.jobs.simulate import Simulated
 
+WIDE = 160  # columns where nobody watches: a file or another program
+
 Tick = Callable[..., None]
+
+
+class Output(Console):
+    """A console that tells when its reader went away, instead of leaving on its own."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class Screen:
     """The two ends of a terminal."""
 
     def __init__(self) -> None:
-        self.out = Console(highlight=False)
+        self.out = Output(highlight=False)
+        if not self.out.is_terminal:
+            self.out.width = WIDE
         self.err = Console(stderr=True, highlight=False)
 
     def say(self, text: str) -> None:

@@ -22,7 +22,7 @@ from campipe.core.errors import CampipeError
 
 Progress = Callable[[int, int, str], None]
 
-GRADIENT = "exposure, gradient to the photons"
+GRADIENT = "gradient to the photons"
 FIRST, IMPORT = "first call, 512 x 512", "import"
 
 
@@ -64,7 +64,7 @@ def bench(megapixels: float = 12.0, rounds: int = 5, progress: Progress | None =
     if not megapixels >= 1.1 or rounds < 1:
         raise CampipeError(f"a bench needs at least 1.1 megapixels and 1 round, but {megapixels:g} and {rounds} came")
     height, width = _size(megapixels)
-    heats = [(_entries(megapixels, "shuffled light"), True), (_peers(f"exposure, {megapixels:g} MP, ramp"), False)]
+    heats = [(_entries(megapixels, "shuffled"), True), (_peers(f"exposure {megapixels:g} MP, ramp"), False)]
     total, done, rows = sum(len(entries) for entries, _ in heats) * (rounds + 1) + 2, 0, []
 
     def tell(words: str) -> None:
@@ -99,7 +99,7 @@ def _peers(job: str) -> list[Entry]:
 
 
 def _entries(megapixels: float, light: str) -> list[Entry]:
-    job = f"exposure, {megapixels:g} MP, {light}"
+    job = f"exposure {megapixels:g} MP, {light}"
     return [
         *_peers(job),
         Entry(job, "campipe, 512 x 512 tiles", "campipe, 512 x 512 tiles"),

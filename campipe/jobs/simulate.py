@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from campipe.camera import Camera
@@ -62,6 +63,8 @@ def simulate(
     """
     if out.suffix.lower() not in RAW_SUFFIXES:
         raise CampipeError(f"the raw is written as .dng, but --out is {out.name}; a picture of it comes with --png")
+    if not (isfinite(ev) and isfinite(seconds) and seconds >= 0):
+        raise CampipeError(f"ev is a finite number of stops and seconds are from 0 on, but {ev:g} and {seconds:g} came")
     body = Camera.load(camera, serial)
     key = Key(seed)
     scene = body.unprocess(read(photo), key=key)
