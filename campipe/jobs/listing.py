@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from campipe import blocks as fillers
+from campipe.blocks import make, names, slots
 from campipe.core.errors import CampipeError
 from campipe.core.profile import load_profile, profile_names
 from campipe.core.resources import find, listing
@@ -45,8 +45,8 @@ def cameras() -> list[Row]:
 
 def recipes() -> list[Row]:
     """One row per recipe that ships: its name, what it makes, and its file."""
-    names = listing("pipelines", suffix=".yaml")
-    return [{"name": name, "about": load(name).document.about, "file": str(find("pipelines", f"{name}.yaml"))} for name in names]
+    shipped = listing("pipelines", suffix=".yaml")
+    return [{"name": name, "about": load(name).document.about, "file": str(find("pipelines", f"{name}.yaml"))} for name in shipped]
 
 
 def stages() -> list[Row]:
@@ -66,9 +66,9 @@ def stages() -> list[Row]:
 def blocks() -> list[Row]:
     """One row per block: its slot, its name, what it does."""
     return [
-        {"slot": slot, "name": name, "about": _first_sentence(type(fillers.make(slot, name)))}
-        for slot in fillers.slots()
-        for name in fillers.names(slot)
+        {"slot": slot, "name": name, "about": _first_sentence(type(make(slot, name)))}
+        for slot in slots()
+        for name in names(slot)
     ]
 
 

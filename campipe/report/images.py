@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def crop_around(frame: Frame, centre: tuple[float, float], side: int) -> Frame:
     return frame.crop(y, x, height, width)
 
 
-def _encoded(pixels: np.ndarray, kind: str, **options: int) -> str:
+def _encoded(pixels: np.ndarray, kind: str, **options: Any) -> str:
     import imageio.v3 as iio
 
     buffer = io.BytesIO()

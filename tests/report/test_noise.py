@@ -50,7 +50,7 @@ def test_the_density_is_that_of_the_residuals():
 def test_the_window_is_the_part_of_the_scene_with_the_widest_range():
     camera = Camera.load("rpi-imx477")
     data = torch.full((1, 3, 64, 128), 0.5)
-    data[..., 64:] = torch.linspace(0.01, 0.9, 64)
+    data[..., :64] = torch.linspace(0.01, 0.9, 64)
     found = noise_statistics(camera, Frame(data, "scene"), iso=100, ev=0.0, seconds=0.01, key=Key(1), frames=8, window=64)
     white = float(camera.profile.white_level(100.0)) - camera.profile.black_level
     assert float(found.signal.min()) < 0.1 * white < float(found.signal.max())
