@@ -207,7 +207,7 @@ def _provenance(profile: Profile, path: str) -> str:
     for step in path.split("."):
         entry = entry[int(step)] if step.isdigit() else getattr(entry, step)  # type: ignore[index]
     value = entry.value  # type: ignore[attr-defined]
-    shown = f"{value[0]:.3g} to {value[-1]:.3g}" if isinstance(value, tuple) else f"{value:.3g}"
+    shown = f"{count(value[0])} to {count(value[-1])}" if isinstance(value, tuple) else count(value)
     return f"{shown} {page.mark(entry.status, profile.file.sources[entry.source])}"  # type: ignore[attr-defined]
 
 
