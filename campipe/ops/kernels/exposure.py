@@ -6,6 +6,7 @@ pixels that stay in the first-level cache. Beside input and output it needs a fe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from campipe.ops.draws import tukey_lambda_std
 from campipe.ops.kernels.memory import empty
 
 Number = float | Tensor
+_NO_MAP = torch.zeros(1, 1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,17 @@ class Exposure:
     post_shape: Number | None = None
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """An exposure's numbers as the loop takes them: all but the maps and keys."""
+
+    channel: Tensor
+    tables: tuple[Tensor, Tensor, Tensor]
+    numbers: Tensor
+    shapes: Tensor
+    steps: int
+
+
 def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
     """Expose a batch of planes on the CPU.
 
@@ -73,25 +86,43 @@ def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
     Gradient: none; the stages give one.
     """
     _check(photons, grid, exposure)
-    batch = len(grid)
+    keys = (exposure.shot, exposure.read_key, exposure.row_key, exposure.post_key)
+    return run(photons, grid, prepare(exposure, len(grid)), keys, exposure.response, exposure.offset)
+
+
+def prepare(exposure: Exposure, batch: int) -> Prepared:
+    """Put the numbers of an exposure into the loop's order. The result serves every exposure with the same numbers."""
     numbers = torch.zeros(batch, 6)
     for n, number in enumerate((exposure.dark, exposure.full_well, exposure.read, exposure.row, exposure.post, exposure.top)):
         if number is not None:
-            numbers[:, n] = number.detach().reshape(-1) if isinstance(number, Tensor) else number
+            numbers[:, n] = number.detach() if isinstance(number, Tensor) else number
     shapes = torch.zeros(batch, 4, dtype=torch.float64)
     for n, shape in enumerate((exposure.read_shape, exposure.post_shape)):
         if shape is not None:
-            shapes[:, 2 * n] = shape.detach().reshape(-1) if isinstance(shape, Tensor) else shape
+            shapes[:, 2 * n] = shape.detach() if isinstance(shape, Tensor) else shape
             shapes[:, 2 * n + 1] = 1 / tukey_lambda_std(shapes[:, 2 * n])
-    keys = [(key or exposure.shot).words for key in (exposure.shot, exposure.read_key, exposure.row_key, exposure.post_key)]
     parts = (exposure.response, exposure.dark, exposure.full_well, exposure.offset, exposure.read, exposure.row, exposure.post)
     steps = sum(1 << n for n, part in enumerate((*parts, exposure.read_shape, exposure.post_shape)) if part is not None)
-    tables = (_table(v, batch) for v in (exposure.qe, exposure.gain, exposure.black))
     channel = torch.zeros(1, 1, dtype=torch.int64) if exposure.channel is None else exposure.channel.to(torch.int64).contiguous()
-    maps = [torch.zeros(1, 1, 1, 1) if m is None else m.detach() for m in (exposure.response, exposure.offset)]
-    dn = torch.ops.campipe.expose(
-        photons.detach(), grid.origin, grid.frame, grid.item, torch.tensor(keys), channel, *tables, *maps, numbers, shapes,
-        steps,
+    tables = (_table(exposure.qe, batch), _table(exposure.gain, batch), _table(exposure.black, batch))
+    return Prepared(channel, tables, numbers, shapes, steps)
+
+
+def run(
+    photons: Tensor, grid: Grid, prepared: Prepared, keys: Sequence[Key | None], response: Tensor | None, offset: Tensor | None
+) -> Tensor:
+    """Expose with prepared numbers: (B, 1, H, W), DN. Nothing is checked.
+
+    keys               of shot, read, row and post noise; None where that is off
+    response, offset   the maps, where the exposure had them
+    """
+    words = torch.tensor([(key or keys[0]).words for key in keys])  # type: ignore[union-attr]
+    maps = [_NO_MAP if m is None else m.detach() for m in (response, offset)]
+    # In eager mode the operator's dispatch would cost as much as all of this.
+    operator = torch.ops.campipe.expose if torch.compiler.is_compiling() else _exposed
+    dn = operator(
+        photons.detach(), grid.origin, grid.frame, grid.item, words, prepared.channel, *prepared.tables, *maps, prepared.numbers,
+        prepared.shapes, prepared.steps,
     )  # fmt: skip
     return dn[:, None]
 
@@ -133,8 +164,7 @@ def _flat(planes: Tensor) -> tuple[Tensor, list[int]]:
     return planes.as_strided((span,), (1,)), [*steps[:-1], 0]
 
 
-@torch.library.custom_op("campipe::expose", mutates_args=(), device_types="cpu")
-def _expose(
+def _exposed(
     photons: Tensor, origin: Tensor, frame: Tensor, item: Tensor, keys: Tensor, channel: Tensor, qe: Tensor, gain: Tensor, black: Tensor,
     response: Tensor, offset: Tensor, numbers: Tensor, shapes: Tensor, steps: int,
 ) -> Tensor:  # fmt: skip
@@ -165,6 +195,9 @@ def _expose(
 
     over_rows(work, batch * height, width)
     return out
+
+
+_expose = torch.library.custom_op("campipe::expose", _exposed, mutates_args=(), device_types="cpu")
 
 
 @_expose.register_fake

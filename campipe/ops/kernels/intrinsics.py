@@ -79,6 +79,17 @@ def held(typingctx: Any, constants: Any) -> Any:
 
 
 @intrinsic
+def apart(typingctx: Any) -> Any:
+    """Keep the function that calls this out of its own callers: it is compiled once instead of at each of their calls."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def wide(typingctx: Any) -> Any:
     """Ask for the widest vectors of the processor in the function that calls this.
 

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import bits_of, float_of, fma, held, sqrt, wide
+from campipe.ops.kernels.intrinsics import apart, bits_of, float_of, fma, held, sqrt, wide
 from campipe.ops.kernels.jit import compiled, inlined
 
 _f = np.float32
@@ -81,6 +81,7 @@ def normal(word, k):
 @compiled
 def normal_block(words, count, out):
     """out[j] = the normal number of words[j], 0 <= j < count."""
+    apart()
     wide()
     k = held(NORMAL)
     for j in range(count):

@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from campipe.ops.kernels.intrinsics import apart
 from campipe.ops.kernels.jit import compiled
 
 SPAN = 64
@@ -73,6 +74,7 @@ def fill_words(words, x, count, y, frame, item, k0, k1):
     words     (>= count + 126,) int32
     returns   the place of column x in `words`: x modulo 64
     """
+    apart()
     first = x >> 6
     for span in range(first, ((x + count - 1) >> 6) + 1):
         _fill_span(words, (span - first) * SPAN, span << 4, y, frame, item, k0, k1)

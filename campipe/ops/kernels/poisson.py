@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import absolute, float_of, floor, fma, held, rint, sqrt, wide
+from campipe.ops.kernels.intrinsics import absolute, apart, float_of, floor, fma, held, rint, sqrt, wide
 from campipe.ops.kernels.jit import compiled, inlined
 from campipe.ops.kernels.normal import NORMAL, lower_tail, normal, normal_double
 
@@ -187,6 +187,7 @@ def exact_count(word, rate):
 @compiled
 def _look_again(words, rates, size, out, close, scratch, near):
     """Walk a group of up to 64 pixels if many of its rates are low, then decide what is still marked in float64."""
+    apart()
     wide()
     low = np.int32(0)
     for j in range(size):
@@ -209,6 +210,7 @@ def poisson_block(words, rates, count, out, close, scratch, near):
     rates     (>= count,) float32, e-; <= 0 gives 0, NaN gives NaN
     close     (>= count,) int32, scratch (5, 64) float32, near (64,) int32: working space
     """
+    apart()
     wide()
     bright = np.int32(0)
     for j in range(count):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import bits_of_double, double_of, fma, rint
+from campipe.ops.kernels.intrinsics import apart, bits_of_double, double_of, fma, rint
 from campipe.ops.kernels.jit import compiled, inlined
 
 _ROOT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
@@ -57,6 +57,7 @@ def tukey_block(words, count, shape, scale, out):
 
     scale     1 / the standard deviation of Q
     """
+    apart()
     logistic = abs(shape) < _SMALL
     inverse = 0.0 if logistic else 1.0 / shape
     for j in range(count):
