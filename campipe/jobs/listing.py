@@ -65,11 +65,7 @@ def stages() -> list[Row]:
 
 def blocks() -> list[Row]:
     """One row per block: its slot, its name, what it does."""
-    return [
-        {"slot": slot, "name": name, "about": _first_sentence(type(make(slot, name)))}
-        for slot in slots()
-        for name in names(slot)
-    ]
+    return [{"slot": slot, "name": name, "about": _first_sentence(type(make(slot, name)))} for slot in slots() for name in names(slot)]
 
 
 def rows_of(what: str) -> list[Row]:
