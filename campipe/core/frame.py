@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from campipe.core import pattern as patterns
-from campipe.core.errors import ShapeError, SpaceError
+from campipe.core.errors import CampipeError, ShapeError, SpaceError
 from campipe.core.random import Grid, Key
 from campipe.core.spaces import space as space_row
 
@@ -68,7 +68,13 @@ class Capture:
 
     def replace(self, **changes: Any) -> Capture:
         """Return a copy with the named entries changed."""
-        return replace(self, **changes)
+        unknown = changes.keys() - _NAMES
+        if unknown:
+            raise CampipeError(f"a capture has no entry {sorted(unknown)[0]!r}; it has {', '.join(sorted(_NAMES))}")
+        # dataclasses.replace takes ten times as long, and frames are copied at every stage.
+        copy = object.__new__(Capture)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
 
     def tensors(self) -> dict[str, Tensor]:
         """The entries that are known, without the static ones."""
@@ -95,6 +101,7 @@ class Capture:
         return self.replace(**changes) if changes else self
 
 
+_NAMES = frozenset(f.name for f in fields(Capture))
 _ENTRIES = tuple(f.name for f in fields(Capture) if f.name not in _STATIC)
 
 
@@ -146,6 +153,10 @@ class Frame:
         capture = self.capture if capture is None else capture
         capture = capture.replace(**entries) if entries else capture
         return Frame(self.data if data is None else data, self.space if space is None else space, capture)
+
+    def known(self, data: Tensor, space: str, capture: Capture) -> Frame:
+        """As `replace`, for data and entries that are known to fit: nothing is checked."""
+        return _unchecked(data, space, capture)
 
     def expect(self, *spaces: str) -> Frame:
         """Return the frame itself, or raise a SpaceError when it stands elsewhere."""
@@ -250,9 +261,12 @@ def _unflatten(leaves: Any, context: tuple[Any, ...]) -> Frame:
     name, known, static = context
     data, *rest = leaves
     capture = Capture(**dict(zip(_STATIC, static, strict=True)), **dict(zip(known, rest, strict=True)))
+    return _unchecked(data, name, capture)
+
+
+def _unchecked(data: Any, space: str, capture: Capture) -> Frame:
     frame = object.__new__(Frame)
-    for field, value in (("data", data), ("space", name), ("capture", capture)):
-        object.__setattr__(frame, field, value)
+    frame.__dict__.update(data=data, space=space, capture=capture)
     return frame
 
 

@@ -207,7 +207,9 @@ class Stage(nn.Module):
 
     def _noted(self, out: Frame, shot: Shot) -> Frame:
         capture = self.annotate(out.capture, out, shot)
-        return out if capture is out.capture else out.replace(capture=capture)
+        if capture is out.capture:
+            return out
+        return out.known(out.data, out.space, capture.batched(out.batch, out.data.device))
 
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         """Write the stage's live numbers into the capture. `frame` gives shapes only."""

@@ -14,6 +14,7 @@ from campipe.core.law import Law
 from campipe.core.pipeline import Pipeline
 from campipe.core.random import Key
 from campipe.core.stage import Shot, Stage
+from campipe.sensor import memo
 from campipe.sensor.charge import DarkCurrent, FullWell, ShotNoise
 from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency
 from campipe.sensor.fixed_pattern import Dsnu, Prnu
@@ -146,16 +147,15 @@ class FrameSensor(Pipeline):
         """Refuse frames that do not fit on the sensor, and light that cannot be."""
         if torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None:
             return  # a graph cannot branch on its data
-        origin = frame.origin()
-        low, high = origin.amin(0).tolist(), origin.amax(0).tolist()
-        if min(low) < 0 or high[0] + frame.height > self.height or high[1] + frame.width > self.width:
-            raise ShapeError(
-                f"a frame of {frame.height} x {frame.width} (height x width) at {tuple(high)} does not fit the sensor of "
-                f"{self.height} x {self.width}; crop it or give another origin"
-            )
+        for y, x in ((0, 0),) if frame.capture.origin is None else set(map(tuple, frame.capture.origin.tolist())):
+            if not (0 <= y <= self.height - frame.height and 0 <= x <= self.width - frame.width):
+                raise ShapeError(
+                    f"a frame of {frame.height} x {frame.width} (height x width) at ({y}, {x}) does not fit the sensor of "
+                    f"{self.height} x {self.width}; crop it or give another origin"
+                )
         if frame.data.device.type == "meta":
             return
-        darkest, brightest = (float(v) for v in torch.aminmax(frame.data.detach()))
+        darkest, brightest = extremes(frame.data.detach())
         if not (darkest >= 0 and brightest < float("inf")):
             came = "NaN" if darkest != darkest else ("infinite ones" if brightest == float("inf") else f"{darkest:g}")
             raise CampipeError(f"expected photons are finite and not negative, but {came} came; clamp them first")
@@ -166,7 +166,11 @@ class FrameSensor(Pipeline):
 
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         """Write the sensor's live values: white level, noise (S, O of the DNG specification) and serial number."""
-        numbers = self._numbers(frame.replace(capture=capture), shot)
+        named = memo.label(self.stages, frame, shot)
+        return capture.replace(**memo.once(self, named, lambda: self._live(capture, frame, shot)))
+
+    def _live(self, capture: Capture, frame: Frame, shot: Shot) -> dict[str, Tensor]:
+        numbers = self._numbers(frame.known(frame.data, frame.space, capture), shot)
         gain, black, cap = numbers["gain"], capture.black_level, numbers["full_well"]
         assert black is not None
         if black.ndim > 1:
@@ -174,7 +178,7 @@ class FrameSensor(Pipeline):
         white = (black + gain * cap).clamp_max(2.0**self.bits - 1).round().detach()
         noise = self._noise(numbers, black, white)
         serial = torch.full((frame.batch,), self.serial, device=frame.data.device)
-        return capture.replace(white_level=white, noise=noise, serial=serial)
+        return {"white_level": white, "noise": noise, "serial": serial}
 
     def _numbers(self, frame: Frame, shot: Shot) -> dict[str, Tensor]:
         """The numbers that the capture is made of, each (B,)."""
@@ -195,3 +199,12 @@ class FrameSensor(Pipeline):
             gain, read = gain[:, None, None], read[:, None, None]
         span = white - black
         return torch.stack([gain / span, read / span**2], 1)
+
+
+def extremes(data: Tensor) -> tuple[float, float]:
+    """Least and greatest value; NaN where there is one."""
+    if data.is_contiguous():
+        low, high = torch.aminmax(data)
+    else:  # where one pass for both is slower than two
+        low, high = data.amin(), data.amax()
+    return float(low), float(high)

@@ -10,7 +10,9 @@ from torch import Tensor
 from campipe.core import pattern as patterns
 from campipe.core.frame import Frame
 from campipe.core.stage import Shot, Stage
-from campipe.ops.kernels.exposure import Exposure, expose
+from campipe.ops.kernels import exposure as kernel
+from campipe.ops.kernels.exposure import Exposure, prepare
+from campipe.sensor.memo import label, once
 
 if TYPE_CHECKING:
     from campipe.sensor.charge import DarkCurrent, FullWell
@@ -23,6 +25,8 @@ RUN = (
     "ColorFilterArray", "QuantumEfficiency", "Prnu", "DarkCurrent", "ShotNoise", "FullWell", "Dsnu",
     "ReadNoise", "RowNoise", "Gain", "ReadNoise", "BlackLevel", "Adc",
 )  # fmt: skip
+DRAWING = (4, 7, 8, 10)  # of it, the stages that draw: shot, read, row and post noise
+MAPPED = (2, 6)  # and those that have a map
 
 
 def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | None:
@@ -38,12 +42,26 @@ def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | 
         return None
     run = run[: len(RUN)]
     at = [shot.enter(stage.name) for stage in run]
-    data = expose(frame.data, frame.grid(shot.root), _steps(run, frame, at))
-    out = frame.replace(data, space="dn")
-    capture = out.capture
+    plane = frame if frame.data.shape[1] == 1 else frame.replace(frame.data[:, :1])  # numbers and maps are those of one plane
+    named = label(run, frame, shot)
+    named = None if named is None else (frame.data.shape[1], *named)
+    prepared, entries = once(
+        run[0], named, lambda: (prepare(_steps(run, plane, at, frame.data.shape[1]), frame.batch), _entries(run, frame, at))
+    )
+    keys = [at[i].key for i in DRAWING]
+    response, offset = (run[i].map(plane, at[i]) for i in MAPPED)  # type: ignore[operator]
+    data = kernel.run(frame.data, frame.grid(shot.root), prepared, keys, response, offset)
+    return len(run), frame.known(data, "dn", frame.capture.replace(**entries))
+
+
+def _entries(run: list[Stage], frame: Frame, at: list[Shot]) -> dict[str, Any]:
+    """What the stages write into the capture, one after the other."""
+    capture = frame.capture
+    out = frame.known(frame.data[:, :1], "dn", capture)
     for stage, here in zip(run, at, strict=True):
         capture = stage.annotate(capture, out, here)
-    return len(run), out.replace(capture=capture)
+    changed = capture.batched(frame.batch, frame.data.device)
+    return {name: value for name, value in vars(changed).items() if value is not getattr(frame.capture, name)}
 
 
 def _fits(run: list[Stage], frame: Frame, shot: Shot) -> bool:
@@ -59,12 +77,14 @@ def _fits(run: list[Stage], frame: Frame, shot: Shot) -> bool:
         return False
     if data.shape[1] not in ((1,) if run[0].pattern is None else (1, 3)):
         return False  # the stage has the words for it
-    numbers = [p for stage in run for p in stage.parameters()] + list((shot.parameters or {}).values())
-    return not (torch.is_grad_enabled() and any(t.requires_grad for t in (data, *numbers)))
+    if not torch.is_grad_enabled():
+        return True
+    numbers = [p for stage in run for p in stage._parameters.values() if p is not None] + list((shot.parameters or {}).values())
+    return not any(t.requires_grad for t in (data, *numbers))  # a number that is optimised changes its stage's class
 
 
-def _steps(run: list[Any], frame: Frame, at: list[Shot]) -> Exposure:
-    """What each stage does to this frame, in the kernel's words."""
+def _steps(run: list[Any], frame: Frame, at: list[Shot], colours: int) -> Exposure:
+    """What each stage does to this frame, of one plane, in the kernel's words; `colours` channels of photons come."""
     cfa: ColorFilterArray
     qe: QuantumEfficiency
     prnu: Prnu
@@ -78,7 +98,6 @@ def _steps(run: list[Any], frame: Frame, at: list[Shot]) -> Exposure:
     black: BlackLevel
     adc: Adc
     cfa, qe, prnu, dark, _, well, dsnu, read, row, gain, post, black, adc = run
-    colours, frame = frame.data.shape[1], frame.replace(frame.data[:, :1])  # maps and numbers are those of one plane
     by_name = dict(zip((stage.name for stage in run), at, strict=True))
 
     def number(stage: Stage, name: str | None = None) -> Tensor:

@@ -6,7 +6,7 @@ pixels that stay in the first-level cache. Beside input and output it needs a fe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -118,8 +118,9 @@ def run(
     """
     words = torch.tensor([(key or keys[0]).words for key in keys])  # type: ignore[union-attr]
     maps = [_NO_MAP if m is None else m.detach() for m in (response, offset)]
-    # In eager mode the operator's dispatch would cost as much as all of this.
-    operator = torch.ops.campipe.expose if torch.compiler.is_compiling() else _exposed
+    # Called plainly, the operator's dispatch would cost as much as all of this.
+    plain = type(photons) is Tensor and not torch.compiler.is_compiling()
+    operator: Callable[..., Tensor] = _exposed if plain else torch.ops.campipe.expose
     dn = operator(
         photons.detach(), grid.origin, grid.frame, grid.item, words, prepared.channel, *prepared.tables, *maps, prepared.numbers,
         prepared.shapes, prepared.steps,
