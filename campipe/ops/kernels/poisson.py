@@ -26,7 +26,7 @@ import numpy as np
 
 from campipe.ops.kernels.intrinsics import absolute, apart, float_of, floor, fma, held, rint, sqrt, wide
 from campipe.ops.kernels.jit import compiled, inlined
-from campipe.ops.kernels.normal import NORMAL, lower_tail, normal, normal_double
+from campipe.ops.kernels.normal import NORMAL, RARE, central, lower_tail, normal_double, smaller
 
 _f = np.float32
 LOW = _f(4)
@@ -55,7 +55,7 @@ def expand(word, rate, k, n):
 
     k, n      EXPANSION and NORMAL, held
     """
-    z = normal(word, n)
+    z = central(word, n)
     s = sqrt(rate)
     i = _ONE / s
     v = z * z
@@ -70,8 +70,8 @@ def expand(word, rate, k, n):
     i2 = i * i
     e = fma(fma(k[10], v, k[11]), v * (v * v), fma(k[12], v, k[13])) * (i2 * i2)
     e = e + fma(k[14], absolute(t), fma(k[15], v, k[15]))
-    # true for NaN as well
-    close = not (absolute(r - below - _HALF) < _HALF - e)
+    # true for NaN as well, and where z is rubbish
+    close = not (absolute(r - below - _HALF) < _HALF - e) or smaller(word) < RARE
     return max(whole + below, _ZERO), close
 
 
@@ -212,14 +212,18 @@ def poisson_block(words, rates, count, out, close, scratch, near):
     """
     apart()
     wide()
-    bright = np.int32(0)
+    low, marks = np.int32(0), np.int32(0)
     for j in range(count):
-        bright = np.int32(bright | np.int32(not (rates[j] < LOW)))
-    if bright:
+        low = np.int32(low + np.int32(rates[j] < LOW))
+    if low < count:
         k, n = held(EXPANSION), held(NORMAL)
         for j in range(count):
             out[j], unsure = expand(words[j], rates[j], k, n)
-            close[j] = np.int32(2) if rates[j] < LOW else np.int32(unsure)
+            mark = np.int32(2) if rates[j] < LOW else np.int32(unsure)
+            close[j] = mark
+            marks = np.int32(marks | mark)
+        if marks == 0:
+            return
     else:
         close[:count] = 2
     for first in range(0, count, _GROUP):
