@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -103,14 +105,28 @@ def test_a_full_device_is_named_as_a_full_disk(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
-def test_a_read_only_folder_is_refused(tmp_path):
-    tmp_path.chmod(0o500)
+def as_a_user_who_may_not_write(folder, say):
+    if os.geteuid() == 0:
+        os.setuid(65534)  # root may write anywhere
     try:
-        with pytest.raises(RawFileError, match="may not be written to"):
-            write_bytes(tmp_path / "a.bin", b"x")
-    finally:
-        tmp_path.chmod(0o700)
+        write_bytes(folder / "a.bin", b"x")
+    except RawFileError as error:
+        say.send(str(error))
+    else:
+        say.send("nothing was refused")
+
+
+def test_a_read_only_folder_is_refused():
+    with tempfile.TemporaryDirectory() as name:  # its parents can be entered by every user
+        folder = Path(name)
+        folder.chmod(0o555)
+        listen, say = multiprocessing.Pipe()
+        child = multiprocessing.get_context("fork").Process(target=as_a_user_who_may_not_write, args=(folder, say))
+        child.start()
+        said = listen.recv() if listen.poll(60) else "nothing was said"
+        child.join()
+        folder.chmod(0o755)
+        assert "may not be written to" in said and names(folder) == []
 
 
 def test_a_missing_folder_and_a_folder_of_that_name_are_refused(tmp_path):
