@@ -131,6 +131,7 @@ class _Item:
             inside = self._inside(pixels, terms)
             # Rounding half to even is not symmetrical, so without noise nothing is turned round.
             high = (mean > self.top / 2) & (self.noise is not None)
+        conditional = None if bool(inside.all()) else self._conditional()
         results, places = [], []
         for kind, chosen in enumerate((inside, ~inside & ~high, ~inside & high)):
             at = chosen.nonzero()[:, 0]
@@ -140,7 +141,8 @@ class _Item:
             if kind == 0:
                 results.append(self._interior(pixels, counts, spread, at, terms))
             else:
-                results.append(self._summed(pixels.take(at), mean[at], terms, kind == 2))
+                assert conditional is not None
+                results.append(self._summed(conditional, pixels.take(at), mean[at], terms, kind == 2))
         back = torch.argsort(torch.cat(places))
         return torch.cat([r[0] for r in results])[back], torch.cat([r[1] for r in results])[back]
 
@@ -176,12 +178,12 @@ class _Item:
             results.append((mean.expand(len(rows)), variance.expand(len(rows))))
         return torch.cat([r[0] for r in results]), torch.cat([r[1] for r in results])
 
-    def _summed(self, pixels: Pixels, mean: Tensor, terms: int, turned: bool) -> Moments:
+    def _summed(self, conditional: Conditional, pixels: Pixels, mean: Tensor, terms: int, turned: bool) -> Moments:
         noise = self.noise
         smooth = 0.0 if noise is None or terms else noise.scale if isinstance(noise, NormalNoise) else noise.scale / 2
         if not turned:
             exact = self.dtype if noise is None else torch.float64
-            return over_counts(pixels, mean, self._conditional(), smooth, self.top, exact, self._tracked)
+            return over_counts(pixels, mean, conditional, smooth, self.top, exact, self._tracked)
         upside = pixels.turned(self.top)
-        mean, variance = over_counts(upside, self.top - mean, self._conditional(), smooth, self.top, torch.float64, self._tracked)
+        mean, variance = over_counts(upside, self.top - mean, conditional, smooth, self.top, torch.float64, self._tracked)
         return self.top - mean, variance

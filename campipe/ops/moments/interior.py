@@ -17,10 +17,15 @@ def series_length(noise: NormalNoise | MixedNoise | None) -> int:
     if isinstance(noise, NormalNoise):
         needed = math.sqrt(-2 * math.log(noise.negligible)) / (2 * math.pi * noise.scale)
         return min(int(needed), SERIES)
-    with torch.no_grad():
-        sizes = [abs(float(noise.characteristic(2 * math.pi * j)[0])) for j in range(1, SERIES + 1)]
-    last = [j for j, size in enumerate(sizes, 1) if size / j > noise.negligible]
-    return last[-1] if last else 0
+    last = 0
+    for j in range(1, SERIES + 1):
+        with torch.no_grad():
+            size = abs(float(noise.characteristic(2 * math.pi * j)[0])) / j
+        if size > noise.negligible:
+            last = j
+        elif j - last > 4:
+            break
+    return last
 
 
 def rounded(

@@ -12,6 +12,10 @@ from torch import Tensor
 from campipe.core.errors import LawError
 
 TINY_STEP = 1e-100
+# DN: less noise than this is none; pixels without noise beside ones that have some get so much.
+NOTHING = 1e-12
+# At most this many quadrature nodes for a characteristic function.
+NODES = 2**17
 # Up to this many terms of the Fourier series of rounding are summed.
 SERIES = 128
 
@@ -40,6 +44,11 @@ class NormalNoise:
     @property
     def variance(self) -> Tensor:
         return self.std**2
+
+    @property
+    def knots(self) -> float:
+        """Knots per DN that a table needs: cubic interpolation is then good to 1e-9."""
+        return 64 / self.scale
 
     @property
     def scale(self) -> float:
@@ -83,10 +92,15 @@ class Tukey:
         return math.sqrt(2 / l**2 * (1 / (1 + 2 * l) - beta))
 
     def quantile(self, v: Tensor) -> Tensor:
-        l = self.shape
-        magnitude = v.abs()
-        inner = torch.expm1(l * magnitude) / l if abs(l) > 1e-12 else magnitude
-        return torch.sign(v) * torch.exp(-l * torch.nn.functional.softplus(magnitude)) * inner / self.std
+        l, magnitude = self.shape, v.abs()
+        # With a = |v|: u^l (1 - e^(-l a)) / l, or (1 - u)^l (e^(l a) - 1) / l: the form whose parts stay finite.
+        if l > 1e-12:
+            size = -torch.exp(-l * torch.nn.functional.softplus(-magnitude)) * torch.expm1(-l * magnitude) / l
+        elif l < -1e-12:
+            size = torch.exp(-l * torch.nn.functional.softplus(magnitude)) * torch.expm1(l * magnitude) / l
+        else:
+            size = magnitude
+        return torch.sign(v) * size / self.std
 
     def slope(self, v: Tensor) -> Tensor:
         """dQ / dv."""
@@ -142,6 +156,12 @@ class MixedNoise:
         return max(float(s.detach()) for s, _ in self.terms)
 
     @property
+    def knots(self) -> float:
+        """Knots per DN that a table needs: the law of a single term has corners where its support ends, a sum is as smooth as its parts."""
+        smallest = min(float(s.detach()) for s, _ in self.terms)
+        return min(512 / self.scale, 64 / smallest) if len(self.terms) > 1 else 512 / self.scale
+
+    @property
     def heavy(self) -> bool:
         """True where the tails matter beyond ten standard deviations."""
         return any(law is not None and law.shape < 0.05 for _, law in self.terms)
@@ -172,7 +192,9 @@ class MixedNoise:
             if law is None:
                 v, d = NormalNoise(std).characteristic(t)
             else:
-                q, w = law.nodes(0.005, 40.0)
+                # Fine enough for the oscillation where the weight of the law is; heavy tails carry theirs further out.
+                step = min(0.02 if law.shape >= 0 else 0.001, 0.5 / (t * float(std.detach())))
+                q, w = law.nodes(max(step, 80 / NODES), 40.0)
                 v, d = (w * torch.cos(t * std * q)).sum(), -(w * std * q * torch.sin(t * std * q)).sum()
             value, slope = value * v, slope * v + value * d
         return value, slope
@@ -190,21 +212,21 @@ class MixedNoise:
 
 
 def _normal_nodes() -> tuple[Tensor, Tensor]:
-    z = torch.arange(-80, 81, dtype=torch.float64) * 0.1
+    z = torch.arange(-40, 41, dtype=torch.float64) * 0.2
     weight = torch.exp(-0.5 * z**2)
     return z, weight / weight.sum()
 
 
 def combine(terms: Sequence[tuple[Tensor, float | None]]) -> NormalNoise | MixedNoise | None:
     """One law from independent terms (std in DN, Tukey-lambda shape or None); None where nothing is added."""
-    there = [(s, shape) for s, shape in terms if bool((s.detach() != 0).any())]
+    there = [(s, shape) for s, shape in terms if bool((s.detach() > NOTHING).any())]
     if not there:
         return None
     normal = [s for s, shape in there if shape is None]
     tukey = [(s, Tukey(shape)) for s, shape in there if shape is not None]
     variance = sum((s**2 for s in normal), torch.zeros((), dtype=torch.float64))
     if not tukey:
-        return NormalNoise(torch.sqrt(variance))
+        return NormalNoise(torch.sqrt(variance + NOTHING**2))
     if any(s.numel() > 1 for s, _ in there):
         raise LawError("Tukey-lambda noise has one standard deviation per item, but one per pixel came; estimate from frames instead")
     parts: list[tuple[Tensor, Tukey | None]] = [(s.reshape(()), law) for s, law in tukey]

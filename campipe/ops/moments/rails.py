@@ -13,9 +13,8 @@ from campipe.ops.moments.tails import Tails
 
 # Below this standard deviation (DN) only one rounding threshold is within seven standard deviations.
 SHARP = 0.07
-# Knots of the table per length on which the distribution function changes; cubic interpolation is then good to 1e-9.
-FINE = 64
-KNOTS = 4096
+# At most so many knots per DN.
+MOST = 2**14
 
 
 def rounded_exactly(m: Tensor, pivot: Tensor, top: float) -> tuple[Tensor, Tensor]:
@@ -69,7 +68,7 @@ class Rails:
     @classmethod
     def of(cls, noise: NormalNoise | MixedNoise, top: float) -> Rails:
         reach = math.ceil(float(noise.reach.max())) + 1
-        per_dn = min(max(4, math.ceil(FINE / noise.scale)), KNOTS)
+        per_dn = min(max(4, math.ceil(noise.knots)), MOST)
         # One knot more at each end, for the cubic through four neighbours.
         x = torch.arange(-(reach + 2) * per_dn, (reach + 2) * per_dn, dtype=torch.float64).reshape(-1, per_dn) / per_dn
         step = noise.cdf((x - 0.5).reshape(-1)).reshape(x.shape)

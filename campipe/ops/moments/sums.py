@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from campipe.ops.moments.poisson import last_below, mass, more_than, window
 
-# Values in flight: 2 MB per temporary.
-CHUNK = 2**18
+# Values in flight: 1 MB per temporary.
+CHUNK = 2**17
 # From this rate on the Poisson law is smooth and clear of zero, and counts may be summed with a stride.
 SMOOTH_RATE = 300.0
 

@@ -54,7 +54,8 @@ class Tails:
         first, second    mean and variance before clipping, DN and DN^2
         middle, spread   mean and variance of the value before the noise; normal enough for far tails
         """
-        root = torch.sqrt(spread + 1e-300)
+        # A tenth of a DN more, far below what a far tail can see, keeps the gradient finite where nothing is spread.
+        root = torch.sqrt(spread + 0.01)
         up1 = up2 = down1 = down2 = torch.zeros_like(first)
         for node, weight in zip(NODES, WEIGHTS, strict=True):
             m = middle + node * root
