@@ -1,6 +1,6 @@
 """Photons to digital numbers in one pass over the picture: the fused form of the sensor's stages, bit for bit.
 
-What the sensor does with a dozen torch operations, each of which reads and writes the whole picture, is done here on blocks of a thousand
+What the sensor does with a dozen torch operations, each of which reads and writes the whole picture, is done here on blocks of 512
 pixels that stay in the first-level cache. Beside input and output it needs a few tens of kilobytes per thread.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import rint
+from campipe.ops.kernels.intrinsics import prefetch, rint
 from campipe.ops.kernels.jit import compiled
 from campipe.ops.kernels.normal import normal_block
 from campipe.ops.kernels.philox import fill_words
@@ -48,6 +48,13 @@ def _pick(photons, base, channel_step, channels, count, out):
             one = photons[base + c * channel_step :]
             for j in range(count):
                 out[j] = one[j] if channels[j] == c else out[j]
+
+
+@compiled
+def _announce(planes, at, count):
+    """Fetch what the next block will read while this one is computed: the processor's own foresight ends with each page of memory."""
+    for j in range(at, at + count, 16):
+        prefetch(planes, j)
 
 
 @compiled
@@ -135,6 +142,9 @@ def expose_rows(
             _pick(photons, at_row + j, photon_steps[1], channels[y % channel.shape[0], (x + j) % channel.shape[1] :], count, rate)
             at_response = response_steps[2] + b * response_steps[0] + i * response_steps[1] + j if steps & HAS_RESPONSE else 0
             _to_rate(rate, qes[y % qe.shape[1], (x + j) % qe.shape[2] :], response[at_response:], numbers[b, DARK], count, steps)
+            _announce(photons, at_row + end, BLOCK)
+            if steps & HAS_RESPONSE:
+                _announce(response, at_response + count, BLOCK)
             at = fill_words(words, x + j, count, y, f, n, keys[SHOT_KEY, 0], keys[SHOT_KEY, 1])
             poisson_block(words[at:], rate, count, e, close, scratch, near)
             if steps & HAS_FULL_WELL:

@@ -103,3 +103,20 @@ def wide(typingctx: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, array: Any, at: Any) -> Any:
+    """Ask the memory for array[at]; harmless wherever that lies."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        one = ir.IntType(32)
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer.type], ir.FunctionType(ir.VoidType(), [pointer.type, one, one, one])
+        )
+        builder.call(function, [pointer, one(0), one(3), one(1)])  # to read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen

@@ -19,7 +19,7 @@ from campipe.ops.kernels.philox import fill_words
 from campipe.ops.kernels.poisson import poisson_block
 from campipe.ops.kernels.tukey import tukey_block
 
-BLOCK = 1024
+BLOCK = 512
 """Pixels that go through all steps together."""
 
 
