@@ -7,16 +7,14 @@ terms of mean 0. That is what lets clipping and rounding be integrated exactly a
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from campipe.core.errors import LawError
 from campipe.core.frame import Capture, Frame
-
-if TYPE_CHECKING:
-    from campipe.core.stage import Shot
+from campipe.core.shot import Shot
 
 
 @dataclass(frozen=True)

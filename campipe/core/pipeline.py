@@ -10,7 +10,8 @@ from torch import nn
 from campipe.core.errors import CampipeError, SpaceError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 
 
 class Pipeline(Stage):

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops.axes import per_item
 from campipe.ops.surrogate import clipped
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from campipe.core.frame import Capture, Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops.levels import levels_of, to_unit
 
 

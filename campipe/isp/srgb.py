@@ -5,7 +5,8 @@ from __future__ import annotations
 from campipe.core.errors import LawError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops.colour import srgb_encode
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from campipe.core.errors import CampipeError, LawError
 from campipe.core.frame import Capture, Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops.axes import per_item
 from campipe.ops.tone import tone_curve
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from campipe.core.errors import ShapeError
 from campipe.core.frame import Frame
 from campipe.core.random import Grid, Key
-from campipe.core.stage import Shot
+from campipe.core.shot import Shot
 from campipe.ops import draws
 
 Draw = Callable[[Key, Grid], Tensor]

@@ -7,7 +7,8 @@ from torch import Tensor
 from campipe.core.errors import CampipeError, LawError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops.filters import gaussian_blur, gaussian_radius
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 
 
 def field_radius(frame: Frame, size: tuple[int, int] | None) -> Tensor:

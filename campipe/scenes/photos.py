@@ -9,7 +9,8 @@ from torch import Tensor
 
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.frame import Capture, Frame
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops.axes import per_channel, per_item
 from campipe.ops.colour import apply_matrix, inverse, luminance, srgb_decode
 from campipe.ops.tone import tone_curve_inverse

@@ -8,7 +8,8 @@ from torch import Tensor
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops import standard
 from campipe.ops.moments import capped_poisson
 from campipe.ops.surrogate import clipped, counted

@@ -11,7 +11,9 @@ from campipe.core import pattern as patterns
 from campipe.core.errors import ShapeError
 from campipe.core.frame import Capture, Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
+from campipe.ops.axes import pattern_table, per_position
 from campipe.sensor import fused
 
 
@@ -25,13 +27,6 @@ def phase(pattern: str | None, frame: Frame) -> str | None:
             f"frames of one batch share the phase of their pattern, but {' and '.join(sorted(map(str, seen)))} came; crop at even origins"
         )
     return seen.pop()
-
-
-def tiled(values: Tensor, height: int, width: int) -> Tensor:
-    """Repeat a tile (..., h, w) over a plane (..., height, width)."""
-    h, w = values.shape[-2:]
-    reps = (-(-height // h), -(-width // w))
-    return values.repeat(*([1] * (values.ndim - 2)), *reps)[..., :height, :width]
 
 
 class ColorFilterArray(Stage):
@@ -57,8 +52,8 @@ class ColorFilterArray(Stage):
         if channels != 3 or pattern is None:
             wanted = "1 channel" if pattern is None else "1 or 3 channels"
             raise ShapeError(f"a sensor with pattern {pattern} takes {wanted} of photons, but {channels} came")
-        table = torch.tensor(patterns.channels(pattern), device=data.device)
-        index = tiled(table, *data.shape[-2:]).expand(*data.shape[:-3], 1, -1, -1)
+        table = torch.tensor([patterns.channels(pattern)], device=data.device)
+        index = per_position(table, *data.shape[-2:], data.ndim).expand(*data.shape[:-3], 1, -1, -1)
         return data.gather(-3, index)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
@@ -103,9 +98,7 @@ class QuantumEfficiency(Stage):
         value = self.value("efficiency", frame, shot)
         if self.efficiency.ndim == 0:
             return value
-        table = torch.tensor(patterns.channels(frame.capture.pattern), device=value.device)
-        plane = tiled(value[..., table], frame.height, frame.width)
-        return plane.reshape(-1, *([1] * (frame.data.ndim - 3)), frame.height, frame.width)
+        return per_position(pattern_table(value, frame.capture.pattern), frame.height, frame.width, frame.data.ndim)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(frame.data * self.map(frame, shot), space="rate")

@@ -10,7 +10,8 @@ from torch import Tensor
 from campipe.core.frame import Frame
 from campipe.core.law import Law
 from campipe.core.random import Grid, Key
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops import draws
 from campipe.ops.standard import Draw, over_planes
 

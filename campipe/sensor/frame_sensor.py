@@ -13,7 +13,8 @@ from campipe.core.frame import Capture, Frame
 from campipe.core.law import Law
 from campipe.core.pipeline import Pipeline
 from campipe.core.random import Key
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.sensor import memo
 from campipe.sensor.charge import DarkCurrent, FullWell, ShotNoise
 from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from campipe.core import pattern as patterns
 from campipe.core.frame import Frame
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
+from campipe.ops.axes import pattern_table
 from campipe.ops.kernels import exposure as kernel
 from campipe.ops.kernels.exposure import Exposure, prepare
 from campipe.sensor.memo import label, once
@@ -114,7 +116,7 @@ def _steps(run: list[Any], frame: Frame, at: list[Shot], colours: int) -> Exposu
     before, after, rows = noise(read), noise(post), noise(row)
     return Exposure(
         channel=table if colours == 3 else torch.zeros_like(table),
-        qe=efficiency if qe.efficiency.ndim == 0 else efficiency[..., table],
+        qe=efficiency if qe.efficiency.ndim == 0 else pattern_table(efficiency, cfa.pattern),
         response=prnu.map(frame, by_name[prnu.name]),
         dark=None if thermal is None else thermal.flatten(),
         shot=at[4].key_for(),

@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 import torch
 
 from campipe.core.frame import Frame
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 
 T = TypeVar("T")
 _KEPT = 16  # results per stage; the oldest is forgotten

@@ -10,11 +10,12 @@ from torch import Tensor
 from campipe.core.errors import CampipeError, LawError, ShapeError
 from campipe.core.frame import Capture, Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot, Stage
+from campipe.core.shot import Shot
+from campipe.core.stage import Stage
 from campipe.ops import standard
+from campipe.ops.axes import per_position
 from campipe.ops.moments import digitised
 from campipe.ops.surrogate import clipped, rounded
-from campipe.sensor.colour_filter import tiled
 
 
 class ReadNoise(Stage):
@@ -140,10 +141,7 @@ class BlackLevel(Stage):
     def map(self, frame: Frame, shot: Shot) -> Tensor:
         """The level of each pixel, broadcasting with the frame."""
         table = self.table(frame, shot)
-        if self.level.ndim == 0:
-            return table
-        plane = tiled(table, frame.height, frame.width)
-        return plane.reshape(frame.batch, *([1] * (frame.data.ndim - 3)), frame.height, frame.width)
+        return table if self.level.ndim == 0 else per_position(table, frame.height, frame.width, frame.data.ndim)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(frame.data + self.map(frame, shot))

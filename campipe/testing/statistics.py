@@ -103,7 +103,7 @@ def assert_moments(draws: Tensor, mean: Tensor | float, variance: Tensor | float
     """
     of_mean, of_variance, _ = standard_errors(draws, mean, variance)
     if abs(of_mean) > within or abs(of_variance) > within:
-        raise AssertionError(f"off by {of_mean:.1f} (mean) and {of_variance:.1f} (variance) standard errors; at most {within:g} are allowed")
+        raise AssertionError(f"off by {of_mean:.1f} (mean) and {of_variance:.1f} (variance) standard errors; {within:g} are allowed")
 
 
 def total_variation(p: Sequence[float] | np.ndarray, q: Sequence[float] | np.ndarray) -> float:

@@ -115,7 +115,8 @@ def test_fused_equals_staged_for_every_option(pattern, shape):
         if off == "read_shape":
             continue
         numbers = {k: v for k, v in options.items() if k != off}
-        s = FrameSensor(W, H, pattern, 3, gain=0.7, full_well=1500.5, black_level=table, bits=12, **numbers)
+        efficiency = [0.3, 0.5, 0.4] if off == "dsnu" else 0.6
+        s = FrameSensor(W, H, pattern, 3, quantum_efficiency=efficiency, gain=0.7, full_well=1500.5, black_level=table, bits=12, **numbers)
         data = light(2) if pattern else light(2)[:, :1]
         parameters = {"gain": torch.tensor([0.7, 1.3]), "read_noise": torch.tensor([2.0, 0.5])} if off != "read_noise" else {}
         plain = s(Frame(data, "photons", Capture(seconds=0.5)), key=Key(5), parameters=parameters)

@@ -21,9 +21,8 @@ CHANGES = {
 
 
 def sensor():
-    return FrameSensor(
-        40, 30, None, 3, full_well=800.0, dark_current=5.0, prnu=0.02, dsnu=1.0, read_noise=2.0, gain=0.7, post_read_noise=0.5, black_level=64
-    )
+    noise = {"dark_current": 5.0, "prnu": 0.02, "dsnu": 1.0, "read_noise": 2.0, "post_read_noise": 0.5}
+    return FrameSensor(40, 30, None, 3, full_well=800.0, gain=0.7, black_level=64, **noise)
 
 
 def shot(s, seconds=0.5, **options):
@@ -48,7 +47,8 @@ def test_a_number_changed_in_place_is_seen(name):
 
 def test_time_place_and_optimised_numbers_are_seen():
     used = sensor()
-    for options in ({"seconds": 0.5}, {"seconds": 2.0}, {"origin": (3, 5)}, {"parameters": {"gain": torch.tensor([1.3])}}, {"seconds": 0.5}):
+    gain = {"parameters": {"gain": torch.tensor([1.3])}}
+    for options in ({"seconds": 0.5}, {"seconds": 2.0}, {"origin": (3, 5)}, gain, {"seconds": 0.5}):
         assert same(shot(used, **options), shot(sensor(), **options))
     (leaf,) = used.trainable("gain")
     with torch.no_grad():

@@ -8,7 +8,7 @@ from campipe.blocks.base import Block
 from campipe.core.errors import LawError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
-from campipe.core.stage import Shot
+from campipe.core.shot import Shot
 from campipe.ops.demosaick import Kernels, apply_kernels, check_bayer, squared
 from campipe.ops.levels import levels_of, to_unit
 from campipe.ops.noise import per_colour
