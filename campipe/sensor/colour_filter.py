@@ -53,7 +53,7 @@ class ColorFilterArray(Stage):
             wanted = "1 channel" if pattern is None else "1 or 3 channels"
             raise ShapeError(f"a sensor with pattern {pattern} takes {wanted} of photons, but {channels} came")
         table = torch.tensor([patterns.channels(pattern)], device=data.device)
-        index = per_position(table, *data.shape[-2:], data.ndim).expand(*data.shape[:-3], 1, -1, -1)
+        index = per_position(table, data.shape[-2], data.shape[-1], data.ndim).expand(*data.shape[:-3], 1, -1, -1)
         return data.gather(-3, index)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
