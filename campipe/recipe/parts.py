@@ -13,8 +13,12 @@ from campipe.core.errors import RecipeError
 from campipe.core.stage import Stage
 
 SHIPPED = {
+    "unprocess": "campipe.scenes:Unprocess",
     "gaussian_blur": "campipe.optics:GaussianBlur",
     "vignetting": "campipe.optics:Vignetting",
+    "polynomial_vignetting": "campipe.optics:PolynomialVignetting",
+    "exposure": "campipe.sensor:Exposure",
+    "frame_sensor": "campipe.sensor:FrameSensor",
     "color_filter_array": "campipe.sensor:ColorFilterArray",
     "quantum_efficiency": "campipe.sensor:QuantumEfficiency",
     "prnu": "campipe.sensor:Prnu",
@@ -27,6 +31,17 @@ SHIPPED = {
     "gain": "campipe.sensor:Gain",
     "black_level": "campipe.sensor:BlackLevel",
     "adc": "campipe.sensor:Adc",
+    "levels": "campipe.isp:Levels",
+    "white_balance": "campipe.isp:WhiteBalance",
+    "scene_balance": "campipe.isp:SceneBalance",
+    "clip_highlights": "campipe.isp:ClipHighlights",
+    "bilinear": "campipe.blocks.demosaicking:Bilinear",
+    "malvar": "campipe.blocks.demosaicking:Malvar",
+    "colour_matrix": "campipe.isp:ColourMatrix",
+    "brightness": "campipe.isp:Exposure",
+    "tone_curve": "campipe.isp:ToneCurve",
+    "srgb": "campipe.isp:SrgbEncode",
+    "clip": "campipe.isp:Clip",
 }
 
 _own: dict[str, type[Stage]] = {}

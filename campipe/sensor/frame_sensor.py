@@ -21,6 +21,27 @@ from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency
 from campipe.sensor.fixed_pattern import Dsnu, Prnu
 from campipe.sensor.readout import Adc, BlackLevel, Gain, ReadNoise, RowNoise, per_item
 
+# Where the arguments live: stage and number.
+_NUMBERS = {
+    "quantum_efficiency": ("quantum_efficiency", "efficiency"),
+    "full_well": ("full_well", "electrons"),
+    "dark_current": ("dark_current", "current"),
+    "temperature": ("dark_current", "temperature"),
+    "doubling": ("dark_current", "doubling"),
+    "prnu": ("prnu", "pixel"),
+    "prnu_row": ("prnu", "row"),
+    "prnu_column": ("prnu", "column"),
+    "dsnu": ("dsnu", "pixel"),
+    "dsnu_row": ("dsnu", "row"),
+    "dsnu_column": ("dsnu", "column"),
+    "read_noise": ("read_noise", "std"),
+    "read_shape": ("read_noise", "shape"),
+    "row_noise": ("row_noise", "std"),
+    "gain": ("gain", "gain"),
+    "post_read_noise": ("post_read_noise", "std"),
+    "black_level": ("black_level", "level"),
+}
+
 
 class FrameSensor(Pipeline):
     """Photons to digital numbers.
@@ -43,6 +64,9 @@ class FrameSensor(Pipeline):
     The stages have these names, so that "gain" is the path of the gain here, and "sensor.gain" in a camera.
     An effect whose number is 0 costs nothing.
     """
+
+    reads = ("photons",)
+    writes = "dn"
 
     def __init__(
         self,
@@ -93,6 +117,13 @@ class FrameSensor(Pipeline):
         ]
         super().__init__(stages, name)
         self.width, self.height, self.pattern, self.serial, self.bits = width, height, pattern, serial, bits
+
+    def config(self) -> dict[str, Any]:
+        out = dict(self._arguments)
+        for argument, (stage, number) in _NUMBERS.items():
+            if out[argument] is not None:
+                out[argument] = getattr(self[stage], number).detach().tolist()
+        return out
 
     def expose(
         self,
