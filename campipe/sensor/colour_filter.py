@@ -29,6 +29,11 @@ def phase(pattern: str | None, frame: Frame) -> str | None:
     return seen.pop()
 
 
+def can_look(frame: Frame) -> bool:
+    """False inside graphs and mapped functions, which cannot branch on their data."""
+    return not (torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None or frame.data.device.type == "meta")
+
+
 class ColorFilterArray(Stage):
     """Let each pixel see one colour: of three channels the pattern picks one; a single channel passes.
 
@@ -57,6 +62,8 @@ class ColorFilterArray(Stage):
         return data.gather(-3, index)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
+        if can_look(frame):
+            fused.refuse_odd_light(frame.data)
         pattern = phase(self.pattern, frame)
         return frame.replace(self.mosaic(frame.data, pattern), capture=frame.capture.replace(pattern=pattern))
 
@@ -64,6 +71,7 @@ class ColorFilterArray(Stage):
         return capture.replace(pattern=phase(self.pattern, frame))
 
     def law(self, law: Law) -> Law:
+        fused.refuse_odd_light(law.mean)
         pattern = phase(self.pattern, law.frame())
         return law.replace(
             mean=self.mosaic(law.mean, pattern), variance=self.mosaic(law.variance, pattern), offset=self.mosaic(law.mean, pattern)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from campipe.core import pattern as patterns
+from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.core.shot import Shot
 from campipe.core.stage import Stage
@@ -52,8 +53,18 @@ def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | 
     )
     keys = [at[i].key for i in DRAWING]
     response, offset = (run[i].map(plane, at[i]) for i in MAPPED)  # type: ignore[operator]
-    data = kernel.run(frame.data, frame.grid(shot.root), prepared, keys, response, offset)
+    data, odd = kernel.run(frame.data, frame.grid(shot.root), prepared, keys, response, offset)
+    if odd:
+        refuse_odd_light(frame.data)
     return len(run), frame.known(data, "dn", frame.capture.replace(**entries))
+
+
+def refuse_odd_light(photons: Tensor) -> None:
+    """Raise a CampipeError for photons that are negative, infinite or NaN."""
+    low, high = (float(v) for v in torch.aminmax(photons.detach()))
+    if not (low >= 0 and high < float("inf")):
+        came = "NaN" if low != low else ("infinite ones" if high == float("inf") else f"{low:g}")
+        raise CampipeError(f"expected photons are finite and not negative, but {came} came; clamp them first")
 
 
 def _entries(run: list[Stage], frame: Frame, at: list[Shot]) -> dict[str, Any]:
@@ -112,7 +123,10 @@ def _steps(run: list[Any], frame: Frame, at: list[Shot], colours: int) -> Exposu
 
     table = torch.tensor(patterns.channels(cfa.pattern))
     efficiency = number(qe)
-    thermal = dark.electrons(frame, by_name[dark.name])
+    try:
+        thermal = dark.electrons(frame, by_name[dark.name])
+    except CampipeError as problem:
+        raise problem.within(dark.name) from None
     before, after, rows = noise(read), noise(post), noise(row)
     return Exposure(
         channel=table if colours == 3 else torch.zeros_like(table),

@@ -6,9 +6,11 @@ pixels that stay in the first-level cache. Beside input and output it needs a fe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -87,7 +89,7 @@ def expose(photons: Tensor, grid: Grid, exposure: Exposure) -> Tensor:
     """
     _check(photons, grid, exposure)
     keys = (exposure.shot, exposure.read_key, exposure.row_key, exposure.post_key)
-    return run(photons, grid, prepare(exposure, len(grid)), keys, exposure.response, exposure.offset)
+    return run(photons, grid, prepare(exposure, len(grid)), keys, exposure.response, exposure.offset)[0]
 
 
 def prepare(exposure: Exposure, batch: int) -> Prepared:
@@ -110,22 +112,23 @@ def prepare(exposure: Exposure, batch: int) -> Prepared:
 
 def run(
     photons: Tensor, grid: Grid, prepared: Prepared, keys: Sequence[Key | None], response: Tensor | None, offset: Tensor | None
-) -> Tensor:
-    """Expose with prepared numbers: (B, 1, H, W), DN. Nothing is checked.
+) -> tuple[Tensor, bool]:
+    """Expose with prepared numbers: (B, 1, H, W), DN, and whether photons were seen that are negative, infinite or NaN.
 
     keys               of shot, read, row and post noise; None where that is off
     response, offset   the maps, where the exposure had them
     """
     words = torch.tensor([(key or keys[0]).words for key in keys])  # type: ignore[union-attr]
     maps = [_NO_MAP if m is None else m.detach() for m in (response, offset)]
-    # Called plainly, the operator's dispatch would cost as much as all of this.
-    plain = type(photons) is Tensor and not torch.compiler.is_compiling()
-    operator: Callable[..., Tensor] = _exposed if plain else torch.ops.campipe.expose
-    dn = operator(
+    given: tuple[Any, ...] = (
         photons.detach(), grid.origin, grid.frame, grid.item, words, prepared.channel, *prepared.tables, *maps, prepared.numbers,
         prepared.shapes, prepared.steps,
     )  # fmt: skip
-    return dn[:, None]
+    if type(photons) is not Tensor or torch.compiler.is_compiling():
+        return torch.ops.campipe.expose(*given)[:, None], False
+    # The operator's dispatch would cost as much as all of this, and it returns tensors only.
+    odd = np.zeros(1, np.int32)
+    return _loops(odd, *given)[:, None], bool(odd[0])
 
 
 def _check(photons: Tensor, grid: Grid, exposure: Exposure) -> None:
@@ -165,9 +168,9 @@ def _flat(planes: Tensor) -> tuple[Tensor, list[int]]:
     return planes.as_strided((span,), (1,)), [*steps[:-1], 0]
 
 
-def _exposed(
-    photons: Tensor, origin: Tensor, frame: Tensor, item: Tensor, keys: Tensor, channel: Tensor, qe: Tensor, gain: Tensor, black: Tensor,
-    response: Tensor, offset: Tensor, numbers: Tensor, shapes: Tensor, steps: int,
+def _loops(
+    odd: np.ndarray, photons: Tensor, origin: Tensor, frame: Tensor, item: Tensor, keys: Tensor, channel: Tensor, qe: Tensor, gain: Tensor,
+    black: Tensor, response: Tensor, offset: Tensor, numbers: Tensor, shapes: Tensor, steps: int,
 ) -> Tensor:  # fmt: skip
     from campipe.ops.kernels.exposure_rows import expose_rows
     from campipe.ops.kernels.threads import over_rows
@@ -191,14 +194,20 @@ def _exposed(
     def work(first: int, last: int) -> None:
         expose_rows(
             origin_, frame_, item_, keys_, first, last, result, light, light_steps, channel_, qe_, gain_, black_,
-            *maps, numbers_, shapes_, steps,
+            *maps, numbers_, shapes_, steps, odd,
         )  # fmt: skip
 
     over_rows(work, batch * height, width)
     return out
 
 
-_expose = torch.library.custom_op("campipe::expose", _exposed, mutates_args=(), device_types="cpu")
+@torch.library.custom_op("campipe::expose", mutates_args=(), device_types="cpu")
+def _expose(
+    photons: Tensor, origin: Tensor, frame: Tensor, item: Tensor, keys: Tensor, channel: Tensor, qe: Tensor, gain: Tensor, black: Tensor,
+    response: Tensor, offset: Tensor, numbers: Tensor, shapes: Tensor, steps: int,
+) -> Tensor:  # fmt: skip
+    odd = np.zeros(1, np.int32)
+    return _loops(odd, photons, origin, frame, item, keys, channel, qe, gain, black, response, offset, numbers, shapes, steps)
 
 
 @_expose.register_fake

@@ -21,7 +21,7 @@ DARK, FULL_WELL, READ, ROW, POST, TOP = range(6)
 READ_SHAPE, READ_SCALE, POST_SHAPE, POST_SCALE = range(4)
 HAS_RESPONSE, HAS_DARK, HAS_FULL_WELL, HAS_OFFSET, HAS_READ, HAS_ROW, HAS_POST, READ_TUKEY, POST_TUKEY = (1 << n for n in range(9))
 SHOT_KEY, READ_KEY, ROW_KEY, POST_KEY = range(4)
-_ZERO = np.float32(0)
+_ZERO, _INFINITE = np.float32(0), np.float32(np.inf)
 
 
 @compiled
@@ -55,6 +55,15 @@ def _announce(planes, at, count):
     """Fetch what the next block will read while this one is computed: the processor's own foresight ends with each page of memory."""
     for j in range(at, at + count, 16):
         prefetch(planes, j)
+
+
+@compiled
+def _odd(light, count):
+    """1 where a value is negative, infinite or NaN, else 0."""
+    odd = np.int32(0)
+    for j in range(count):
+        odd |= np.int32(light[j] < _ZERO) | np.int32(light[j] >= _INFINITE) | np.int32(light[j] != light[j])
+    return odd
 
 
 @compiled
@@ -100,7 +109,7 @@ def _to_dn(a, black, top, count, out):
 @compiled
 def expose_rows(
     origin, frame, item, keys, first, last, out, photons, photon_steps, channel, qe, gain, black,
-    response, response_steps, offset, offset_steps, numbers, shapes, steps,
+    response, response_steps, offset, offset_steps, numbers, shapes, steps, odd,
 ):  # fmt: skip
     """Expose rows `first` to `last` of B * H.
 
@@ -110,6 +119,7 @@ def expose_rows(
     qe, gain, black          (B, h, w) float32, by sensor position
     response, offset         flat float32; *_steps: (3,) distances of its items and rows, and place of the first pixel
     numbers, shapes          (B, 6) float32, (B, 4) float64
+    odd                      (1,) int32, becomes 1 where photons that a pixel sees are negative, infinite or NaN
     """
     words = np.empty(BLOCK + 64, np.int32)
     close, near, scratch = np.empty(BLOCK, np.int32), np.empty(64, np.int32), np.empty((5, 64), np.float32)
@@ -140,6 +150,8 @@ def expose_rows(
             end = block_end(x, j, width)
             count = end - j
             _pick(photons, at_row + j, photon_steps[1], channels[y % channel.shape[0], (x + j) % channel.shape[1] :], count, rate)
+            if _odd(rate, count):
+                odd[0] = 1
             at_response = response_steps[2] + b * response_steps[0] + i * response_steps[1] + j if steps & HAS_RESPONSE else 0
             _to_rate(rate, qes[y % qe.shape[1], (x + j) % qe.shape[2] :], response[at_response:], numbers[b, DARK], count, steps)
             _announce(photons, at_row + end, BLOCK)
