@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
+
+# Numba fills in the first argument of an intrinsic, which a type checker cannot know.
+intrinsic: Any = extending.intrinsic
 
 
 def _unary(name: str) -> Any:

@@ -33,7 +33,7 @@ def compiled(function: Callable[..., Any]) -> Any:
         return dispatcher
     dispatcher._cache.save_overload = _forgiving(dispatcher._cache.save_overload)
     # numba looks at the age of the loop's own file only; the helpers that it inlines lie in other files of this folder.
-    file = getattr(dispatcher._cache, "_cache_file", None)
+    file: Any = getattr(dispatcher._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, _digest())
     return dispatcher

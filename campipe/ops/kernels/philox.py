@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from campipe.ops.kernels.intrinsics import apart
+from campipe.ops.kernels.intrinsics import apart, intrinsic
 from campipe.ops.kernels.jit import compiled
 
 SPAN = 64
