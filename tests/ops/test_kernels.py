@@ -97,6 +97,17 @@ def test_the_fused_exposure_is_bit_identical_to_the_stages(off):
     assert torch.equal(expose(light(3), at, x), by_stages(light(3), at, x))
 
 
+def test_clipping_at_both_ends_and_maps_per_item_are_those_of_the_stages():
+    x = whole()
+    x = replace(
+        x, black=torch.tensor([0.0, 0.5, 3.0]), top=torch.tensor([40.0, 200.0, 255.0]), offset=x.response, response=1 + 0.01 * x.offset
+    )
+    at = grid(HEIGHT, WIDTH, *PLACES)
+    dn = expose(light(3), at, x)
+    assert torch.equal(dn, by_stages(light(3), at, x))
+    assert (dn.amin((1, 2, 3)) == 0).all() and torch.equal(dn.amax((1, 2, 3)), x.top)
+
+
 @pytest.mark.parametrize("pattern", ["0", "01 12", "10 21", "021 102", "1 0 2", "011 122 201", "010212 101020 212101"])
 def test_the_channel_is_that_of_the_sensor_s_pattern(pattern):
     channel = torch.tensor([[int(c) for c in row] for row in pattern.split()])

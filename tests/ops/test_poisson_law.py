@@ -45,12 +45,13 @@ def ends(rate: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("bound, rate", [(bound, rate) for bound, rates in CLAIMS for rate in rates])
-def test_the_total_variation_from_the_law_is_within_the_claim(bound, rate):
+def test_the_total_variation_from_the_law_is_within_the_claim(bound, rate, figure):
     k, end = ends(rate)
     drawn = np.diff(end, prepend=0) / ALL
     assert end[-1] == ALL
     law = scipy.stats.poisson(float(np.float32(rate)))
     distance = 0.5 * (np.abs(drawn - law.pmf(k)).sum() + law.cdf(k[0] - 1) + law.sf(k[-1]))
+    figure(f"Poisson counts at {rate:g} e-, total variation from the law", distance, f"at most {bound:g}")
     assert distance < bound, distance
 
 

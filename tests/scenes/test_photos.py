@@ -68,15 +68,18 @@ def test_a_photo_comes_back_whatever_the_camera(shared):
     assert min(psnr(back[i], p.data[i]) for i in range(b)) > 120
 
 
-def test_every_kodak_photo_comes_back(shared):
+def test_every_kodak_photo_comes_back(shared, figure):
     imageio = pytest.importorskip("imageio.v3")
     files = sorted((shared / "photos_test_kodak24").glob("*.webp"))
     assert len(files) == 24
+    worst = float("inf")
     for i, file in enumerate(files):
         p = Frame(torch.from_numpy(imageio.imread(file)).movedim(-1, 0)[None].float() / 255, "display")
         matrix = cam_to_srgb(TABLES[i % len(TABLES)]).float()
         scene = unprocess(p, wb=WB, cam_to_srgb=matrix, tone=i / 23, brightness=0.7 + i / 30)
-        assert psnr(render(scene).data, p.data) > 125, file.name
+        worst = min(worst, psnr(render(scene).data, p.data))
+        assert worst > 125, file.name
+    figure("photo to scene to photo, least PSNR of 24 Kodak photos, dB", worst, "at least 90")
 
 
 def test_real_photos_come_back(photos):

@@ -7,7 +7,7 @@ from scipy import stats
 
 from campipe.core.random import Key
 from campipe.sensor import FrameSensor
-from campipe.testing.statistics import assert_distribution
+from campipe.testing.statistics import assert_distribution, chi_square
 
 RATES = (0.0, 0.5, 3.0, 20.0, 400.0, 2500.0)
 CONVERTERS = ((12, 0.8, 32), (12, 1.5, 32), (14, 0.25, 64), (14, 3.1, 128), (16, 0.6, 64), (16, 12.0, 512))  # bits, DN/e-, DN
@@ -16,6 +16,7 @@ CELLS = [(rate, *converter, None) for converter in CONVERTERS for rate in RATES]
 SATURATED = (2500.0, 12, 1.7, 32, None)
 CAPPED = (2500.0, 14, 0.8, 64, 2530.0)  # a full well in the middle of the law
 FALSE_ALARM = 1e-6  # for the whole family
+LEAST = FALSE_ALARM / (len(CELLS) + 2)
 SIDE = 1000
 
 
@@ -55,11 +56,14 @@ def expose(cell, seed=11):
 
 
 @pytest.mark.parametrize("cell", [*CELLS, SATURATED, CAPPED], ids=str)
-def test_a_million_pixels_follow_the_closed_form_law(cell):
+def test_a_million_pixels_follow_the_closed_form_law(cell, figure):
     wanted = law(*cell)
     if cell != SATURATED:
         assert wanted[0] < 0.01 and wanted[-1] < 0.01  # the test sees the law, not the rails
-    assert_distribution(expose(cell), wanted, false_alarm=FALSE_ALARM, tests=len(CELLS) + 2)
+    data = expose(cell)
+    name = f"law of {cell[0]:g} e-, {cell[1]} bits, {cell[2]} DN/e-: chi-square probability"
+    figure(name, chi_square(data, wanted)[2], f"above {LEAST:.2g}")
+    assert_distribution(data, wanted, false_alarm=FALSE_ALARM, tests=len(CELLS) + 2)
 
 
 def by_hand(cell, generator, *, read=READ, count=None, digitise=None, half=False, twice=False):
