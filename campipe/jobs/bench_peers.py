@@ -58,7 +58,7 @@ def pyxel_stock(photons: np.ndarray, chain: Chain) -> Callable[[], Any]:
     detector = CMOS(
         geometry=CMOSGeometry(row=photons.shape[0], col=photons.shape[1], pixel_vert_size=5.0, pixel_horz_size=5.0),
         environment=Environment(temperature=293.15),
-        characteristics=Characteristics(  # type: ignore[arg-type]
+        characteristics=Characteristics(
             quantum_efficiency=chain.quantum_efficiency,
             charge_to_volt=ChargeToVoltSettings(value=volt),
             pre_amplification=100.0,
