@@ -45,9 +45,12 @@ def uniform(key: Key, grid: Grid, dtype: torch.dtype = torch.float32, device: to
 
 
 def normal(key: Key, grid: Grid, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
-    """Standard normal numbers, |z| <= 6.34; word ~w gives the negative of word w.
+    """Standard normal numbers, |z| < 6.34; word ~w gives the negative of word w.
 
-    returns   (N, 1, H, W)
+    returns   (N, 1, H, W); float32: within 1.03e-6 and a relative 3.3e-7 of the word's quantile, the largest errors over all
+              2**32 words; float64: within 1e-13
+
+    Source of the method: Giles, "Approximating the erfinv function", GPU Computing Gems Jade, 2011.
 
     Gradient: none.
     """
@@ -61,7 +64,7 @@ def tukey_lambda(
     """Tukey-lambda numbers of mean 0 and variance 1: Q(u) = (u^l - (1 - u)^l) / l over its standard deviation; l = 0 is the logistic law.
 
     shape     l > -0.5, a number or (N,); about 0.14 is near normal, below it the tails are heavier
-    returns   (N, 1, H, W)
+    returns   (N, 1, H, W); float32: the quantile rounded, but for 1e-10
 
     Source: Joiner and Rosenblatt, "Some properties of the range in samples from Tukey's symmetric lambda distributions", JASA 66, 1971.
     Gradient: none, not in the shape either.
@@ -80,7 +83,9 @@ def poisson(rate: Tensor, key: Key, grid: Grid) -> Tensor:
     rate      (N, 1, H, W), e-; <= 0 gives 0, NaN gives NaN; read as float32
     returns   (N, 1, H, W) float32 (float64 for a float64 rate), whole numbers
 
-    Gradient: none.
+    Total variation from the Poisson law, by counting the words that give each count: 4e-10 at rate 0.5, 5e-9 at 100, 1.6e-8 at 1e3,
+    5e-8 at 1e4, 5e-7 at 1e6, which is what 2**32 equally likely words allow. Counts are exact up to 2**24.
+    Source: `campipe.ops.kernels.poisson`. Gradient: none.
     """
     expected = (len(grid), 1, grid.height, grid.width)
     if tuple(rate.shape) != expected:
