@@ -241,11 +241,11 @@ def test_moments_hold_with_tukey_lambda_noise(rate, place, scale, offset, std, s
     assert_close(found, expected, 1e-4)
 
 
-@pytest.mark.parametrize(("normal", "std"), [(0.3, 1.0), (2.0, 0.5), (0.05, 3.0)])
+@pytest.mark.parametrize(("normal", "std", "offset"), [(0.3, 1.0, 2.0), (2.0, 0.5, 2.0), (0.05, 3.0, 2.0), (0.2, 0.25, 100.3)])
 @pytest.mark.parametrize("shape", [-0.25, 0.1])
-def test_normal_and_tukey_lambda_terms_are_convolved(normal, std, shape):
-    found = ours(0.5, None, 1.7, 2.0, (Noise(double(normal)), Noise(double(std), double(shape))), 255)
-    pmf = levels(0.5, math.inf, 1.7, 2.0, lambda x: sum_cdf(x, normal, std, shape), 300.0, 255)
+def test_normal_and_tukey_lambda_terms_are_convolved(normal, std, offset, shape):
+    found = ours(0.5, None, 1.7, offset, (Noise(double(normal)), Noise(double(std), double(shape))), 255)
+    pmf = levels(0.5, math.inf, 1.7, offset, lambda x: sum_cdf(x, normal, std, shape), 300.0, 255)
     assert_close(found, moments_of(pmf), 1e-4)
 
 
@@ -275,6 +275,13 @@ def test_the_mass_function_is_that_of_every_count_and_level(rate, cap, std):
     assert torch.equal(level, torch.arange(1024, dtype=torch.float64))
     np.testing.assert_allclose(p.numpy(), expected, rtol=1e-8, atol=1e-14)
     assert float(p.sum()) == pytest.approx(1, abs=1e-10)
+
+
+def test_rare_levels_keep_their_relative_precision_on_both_sides():
+    _, p = digitised_pmf(None, None, 1.0, 100.0, 1.5, 255)
+    assert float(p[114]) == pytest.approx(float(p[86]), rel=1e-12, abs=0)
+    edges = scipy.stats.norm(0, 1.5).sf([13.5, 14.5])
+    assert float(p[114]) == pytest.approx(edges[0] - edges[1], rel=1e-9, abs=0)
 
 
 def test_the_mass_function_refuses_what_is_no_law():

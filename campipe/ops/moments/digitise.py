@@ -27,7 +27,7 @@ def digitised(
     cap       e-, the largest count that is kept, or None; need not be whole
     scale     DN/e-
     offset    DN
-    noise     independent terms, std in DN; a Tukey-lambda term has one std and one shape per item
+    noise     independent terms, std in DN (below 1e-12: none); a Tukey-lambda term has one std and one shape per item
     top       DN, the largest code, up to 65535
     returns   mean (DN) and variance (DN^2), of the broadcast shape, in the dtype of the offset
 
