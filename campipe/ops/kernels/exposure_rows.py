@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from campipe.ops.kernels.intrinsics import prefetch, rint
-from campipe.ops.kernels.jit import compiled
+from campipe.ops.kernels.jit import compiled, inlined
 from campipe.ops.kernels.normal import normal_block
 from campipe.ops.kernels.philox import fill_words
 from campipe.ops.kernels.poisson import poisson_block
@@ -33,21 +33,22 @@ def _spread(table, out):
 
 
 @compiled
-def _pick(photons, base, channel_step, channels, count, out):
+def _channels_of(table, used):
+    """Which channels each row of a pattern (h, w) names: bit c of used[row] is channel c."""
+    for i in range(table.shape[0]):
+        used[i] = 0
+        for j in range(table.shape[1]):
+            used[i] |= 1 << table[i, j]
+
+
+@compiled
+def _pick(photons, base, channel_step, channels, used, count, out):
     """out[j] = the photons of the channel that pixel j sees."""
-    first = channels[0]
-    one = photons[base + first * channel_step :]
-    others = np.int64(0)
-    for j in range(count):
-        out[j] = one[j]
-        others |= channels[j] ^ first
-    if others == 0:
-        return
     for c in range(3):
-        if c != first:
-            one = photons[base + c * channel_step :]
+        if used >> c & 1:
+            light = photons[base + c * channel_step :]
             for j in range(count):
-                out[j] = one[j] if channels[j] == c else out[j]
+                out[j] = light[j] if channels[j] == c else out[j]
 
 
 @compiled
@@ -55,15 +56,6 @@ def _announce(planes, at, count):
     """Fetch what the next block will read while this one is computed: the processor's own foresight ends with each page of memory."""
     for j in range(at, at + count, 16):
         prefetch(planes, j)
-
-
-@compiled
-def _odd(light, count):
-    """1 where a value is negative, infinite or NaN, else 0."""
-    odd = np.int32(0)
-    for j in range(count):
-        odd |= np.int32(light[j] < _ZERO) | np.int32(light[j] >= _INFINITE) | np.int32(light[j] != light[j])
-    return odd
 
 
 @compiled
@@ -75,15 +67,21 @@ def _noise(words, count, tukey, shape, scale, out):
 
 
 @compiled
-def _to_rate(rate, qe, response, dark, count, steps):
-    for j in range(count):
-        rate[j] = rate[j] * qe[j]
+def _to_rate(light, qe, response, dark, count, steps, rate):
+    """Fill `rate`; return 1 where light is negative, infinite or NaN, else 0."""
+    odd = np.int32(0)  # int32 all along: 64-bit numbers would halve the vectors
     if steps & HAS_RESPONSE:
         for j in range(count):
-            rate[j] = rate[j] * response[j]
+            odd = np.int32(odd | np.int32(not (_ZERO <= light[j] < _INFINITE)))
+            rate[j] = light[j] * qe[j] * response[j]
+    else:
+        for j in range(count):
+            odd = np.int32(odd | np.int32(not (_ZERO <= light[j] < _INFINITE)))
+            rate[j] = light[j] * qe[j]
     if steps & HAS_DARK:
         for j in range(count):
             rate[j] = rate[j] + dark
+    return odd
 
 
 @compiled
@@ -98,12 +96,25 @@ def _to_analog(e, gain, count):
         e[j] = e[j] * gain[j]
 
 
+@inlined
+def _code(a, black, top):
+    """The whole number of DN, half to even, within the converter's range; NaN stays."""
+    v = rint(a + black)
+    v = _ZERO if v < _ZERO else v
+    return top if v > top else v
+
+
 @compiled
 def _to_dn(a, black, top, count, out):
     for j in range(count):
-        v = rint(a[j] + black[j])
-        v = _ZERO if v < _ZERO else v  # NaN stays
-        out[j] = top if v > top else v
+        out[j] = _code(a[j], black[j], top)
+
+
+@compiled
+def _charge_to_dn(e, gain, black, top, count, out):
+    """Both steps at once, where no noise comes between them."""
+    for j in range(count):
+        out[j] = _code(e[j] * gain[j], black[j], top)
 
 
 @compiled
@@ -130,7 +141,9 @@ def expose_rows(
     qes = np.empty((qe.shape[1], reach + qe.shape[2]), np.float32)
     gains = np.empty((gain.shape[1], reach + gain.shape[2]), np.float32)
     blacks = np.empty((black.shape[1], reach + black.shape[2]), np.float32)
+    used = np.empty(channel.shape[0], np.int64)
     _spread(channel, channels)
+    _channels_of(channel, used)
     spread, row_noise = -1, _ZERO
     for row in range(first, last):
         b, i = row // height, row % height
@@ -149,12 +162,19 @@ def expose_rows(
         while j < width:
             end = block_end(x, j, width)
             count = end - j
-            _pick(photons, at_row + j, photon_steps[1], channels[y % channel.shape[0], (x + j) % channel.shape[1] :], count, rate)
-            if _odd(rate, count):
-                odd[0] = 1
+            mine, seen = channels[y % channel.shape[0], (x + j) % channel.shape[1] :], used[y % channel.shape[0]]
+            if seen == 1 << mine[0]:
+                light = photons[at_row + j + mine[0] * photon_steps[1] :]
+            else:
+                _pick(photons, at_row + j, photon_steps[1], mine, seen, count, z)
+                light = z[:count]
             at_response = response_steps[2] + b * response_steps[0] + i * response_steps[1] + j if steps & HAS_RESPONSE else 0
-            _to_rate(rate, qes[y % qe.shape[1], (x + j) % qe.shape[2] :], response[at_response:], numbers[b, DARK], count, steps)
-            _announce(photons, at_row + end, BLOCK)
+            qe_here = qes[y % qe.shape[1], (x + j) % qe.shape[2] :]
+            if _to_rate(light, qe_here, response[at_response:], numbers[b, DARK], count, steps, rate):
+                odd[0] = 1
+            for c in range(3):
+                if seen >> c & 1:
+                    _announce(photons, at_row + end + c * photon_steps[1], BLOCK)
             if steps & HAS_RESPONSE:
                 _announce(response, at_response + count, BLOCK)
             at = fill_words(words, x + j, count, y, f, n, keys[SHOT_KEY, 0], keys[SHOT_KEY, 1])
@@ -174,10 +194,14 @@ def expose_rows(
             if steps & HAS_ROW:
                 for q in range(count):
                     e[q] = e[q] + row_noise
-            _to_analog(e, gains[y % gain.shape[1], (x + j) % gain.shape[2] :], count)
+            gain_here = gains[y % gain.shape[1], (x + j) % gain.shape[2] :]
+            black_here = blacks[y % black.shape[1], (x + j) % black.shape[2] :]
             if steps & HAS_POST:
+                _to_analog(e, gain_here, count)
                 at = fill_words(words, x + j, count, y, f, n, keys[POST_KEY, 0], keys[POST_KEY, 1])
                 _noise(words[at:], count, steps & POST_TUKEY, shapes[b, POST_SHAPE], shapes[b, POST_SCALE], z)
                 _scaled_add(e, numbers[b, POST], z, count)
-            _to_dn(e, blacks[y % black.shape[1], (x + j) % black.shape[2] :], numbers[b, TOP], count, out[b, i, j:end])
+                _to_dn(e, black_here, numbers[b, TOP], count, out[b, i, j:end])
+            else:
+                _charge_to_dn(e, gain_here, black_here, numbers[b, TOP], count, out[b, i, j:end])
             j = end
