@@ -31,7 +31,7 @@ def digitised(
     top       DN, the largest code, up to 65535
     returns   mean (DN) and variance (DN^2), of the broadcast shape, in the dtype of the offset
 
-    All arguments broadcast; the first axis is the batch. Computed in float64, in chunks of bounded memory.
+    All arguments broadcast; the first axis is the batch. Computed on the CPU in float64, in chunks of bounded memory.
 
     Accuracy: relative error below 1e-6 for normal noise, 1e-4 with Tukey-lambda noise, with a floor of 1e-9 DN and 1e-9 DN^2 where next to
     nothing happens. Where both rails are out of reach the rounding is a Fourier series; elsewhere the counts within 8.5 standard deviations
@@ -56,12 +56,12 @@ def digitised(
         means.append(mean.expand(math.prod(inner)).reshape(inner))
         variances.append(variance.expand(math.prod(inner)).reshape(inner))
     mean, variance = (means[0], variances[0]) if together else (torch.stack(means), torch.stack(variances))
-    return mean.to(offset.dtype), variance.clamp_min(0).to(offset.dtype)
+    return mean.to(offset), variance.clamp_min(0).to(offset)  # to its dtype and device
 
 
 def _flat(value: Tensor, shape: torch.Size, item: int | None) -> Tensor:
     """One item's values, float64: (1,) where they are one number, else (P,)."""
-    value = value.double()
+    value = value.double().cpu()
     if value.numel() > 1 and item is not None:
         shape, full = shape[1:], value.ndim == len(shape)
         value = value[item if value.shape[0] > 1 else 0] if full else value
