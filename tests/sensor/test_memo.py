@@ -57,3 +57,14 @@ def test_time_place_and_optimised_numbers_are_seen():
     fresh = sensor()
     fresh.gain.gain.data.copy_(used.gain.gain.data)
     assert same(shot(used), shot(fresh))
+
+
+def test_places_with_another_phase_have_another_pattern_and_black_level():
+    table = [[60.0, 61.0, 62.0], [70.0, 71.0, 72.0]]
+    used = FrameSensor(40, 30, "RGGB", 3, read_noise=2.0, black_level=table)
+    for origin in ((0, 0), (0, 1), (1, 0), (1, 2), (2, 3), (2, 6), (4, 4), (0, 0)):
+        fresh = FrameSensor(40, 30, "RGGB", 3, read_noise=2.0, black_level=table)
+        options = {"key": Key(1), "origin": origin}
+        a, b = (s.expose(torch.ones(1, 1, 8, 12), **options) for s in (used, fresh))
+        assert torch.equal(a.data, b.data) and a.capture.pattern == b.capture.pattern
+        assert torch.equal(a.capture.black_level, b.capture.black_level) and torch.equal(a.capture.white_level, b.capture.white_level)
