@@ -256,6 +256,12 @@ def _flatten(frame: Frame) -> tuple[list[Tensor], tuple[Any, ...]]:
     return [frame.data, *known.values()], (frame.space, tuple(known), static)
 
 
+def _flatten_with_keys(frame: Frame) -> tuple[list[tuple[Any, Tensor]], tuple[Any, ...]]:
+    leaves, context = _flatten(frame)
+    names = ("data", *(f"capture.{name}" for name in context[1]))
+    return [(pytree.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], context
+
+
 def _unflatten(leaves: Any, context: tuple[Any, ...]) -> Frame:
     # No validation here: transformations rebuild frames around placeholders that have no shape.
     name, known, static = context
@@ -270,4 +276,6 @@ def _unchecked(data: Any, space: str, capture: Capture) -> Frame:
     return frame
 
 
-pytree.register_pytree_node(Frame, _flatten, _unflatten, serialized_type_name="campipe.Frame")
+pytree.register_pytree_node(
+    Frame, _flatten, _unflatten, serialized_type_name="campipe.Frame", flatten_with_keys_fn=_flatten_with_keys
+)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,6 +54,16 @@ def _folded(seed: int, what: str | int) -> int:
     return low | high << 32
 
 
+def whole(value: Any) -> int | None:
+    """A whole number of any kind, NumPy's too, as a plain int; None for everything else, True and False among it."""
+    if type(value) is int:
+        return value
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
 @dataclass(frozen=True)
 class Key:
     """Names a random quantity. Folding gives a new, independent key; the key itself never changes.
@@ -64,8 +76,10 @@ class Key:
     item: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**64:
+        seed = whole(self.seed)
+        if seed is None or not 0 <= seed < 2**64:
             raise CampipeError(f"a seed is a whole number from 0 to 2**64 - 1, but {self.seed!r} came; hash other things to 64 bits first")
+        object.__setattr__(self, "seed", seed)
 
     @property
     def words(self) -> tuple[int, int]:
@@ -74,12 +88,15 @@ class Key:
 
     def fold(self, what: str | int) -> Key:
         """Return the key of a named or numbered part: `key.fold("shot")`, `key.fold(3)`."""
-        if not isinstance(what, str) and not (isinstance(what, int) and 0 <= what < 2**64):
+        part = what if isinstance(what, str) else whole(what)
+        if part is None or (not isinstance(part, str) and not 0 <= part < 2**64):
             raise CampipeError(f"a key folds a name or a whole number from 0 to 2**64 - 1, but {what!r} came")
-        return Key(_folded(self.seed, what), self.item)
+        return Key(_folded(self.seed, part), self.item)
 
     def items(self, numbers: Iterable[int]) -> Key:
         """Return this key for a batch whose items have the given numbers, one per item."""
+        if not isinstance(numbers, Iterable):
+            raise CampipeError(f"items are whole numbers, one per item of the batch, but {numbers!r} came; write key.items([{numbers!r}])")
         item = tuple(int(n) for n in numbers)
         bad = [n for n in item if not 0 <= n < _ITEM_LIMIT]
         if bad:

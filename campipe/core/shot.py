@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ class Shot:
     draws        stage path to standardised draws, used instead of the key
     parameters   number path to a tensor of shape () or (B,) + shape of the number
     path         names of the stages that the call has entered
+    found        what stages of this call have worked out for one another
     """
 
     root: Key | None = None
@@ -27,10 +29,11 @@ class Shot:
     draws: Mapping[str, Tensor] | None = None
     parameters: Mapping[str, Tensor] | None = None
     path: tuple[str, ...] = ()
+    found: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def enter(self, name: str) -> Shot:
         """The call as the stage `name` sees it."""
-        return Shot(self.root, self.noise, self.draws, self.parameters, (*self.path, name))
+        return Shot(self.root, self.noise, self.draws, self.parameters, (*self.path, name), self.found)
 
     @property
     def key(self) -> Key | None:

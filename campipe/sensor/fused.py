@@ -28,8 +28,9 @@ RUN = (
     "ColorFilterArray", "QuantumEfficiency", "Prnu", "DarkCurrent", "ShotNoise", "FullWell", "Dsnu",
     "ReadNoise", "RowNoise", "Gain", "ReadNoise", "BlackLevel", "Adc",
 )  # fmt: skip
-DRAWING = (4, 7, 8, 10)  # of it, the stages that draw: shot, read, row and post noise
-MAPPED = (2, 6)  # and those that have a map
+# Of it, the stages that draw (shot, read, row and post noise) and those that have a map, each with its bit of `Prepared.steps`.
+DRAWING = ((4, ~0), (7, 1 << 4), (8, 1 << 5), (10, 1 << 6))
+MAPPED = ((2, 1 << 0), (6, 1 << 3))
 
 
 def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | None:
@@ -44,15 +45,18 @@ def exposure(run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | 
     if not _fits(run, frame, shot):
         return None
     run = run[: len(RUN)]
-    at = [shot.enter(stage.name) for stage in run]
-    plane = frame if frame.data.shape[1] == 1 else frame.replace(frame.data[:, :1])  # numbers and maps are those of one plane
     named = label(run, frame, shot)
-    named = None if named is None else (frame.data.shape[1], *named)
-    prepared, entries = once(
-        run[0], named, lambda: (prepare(_steps(run, plane, at, frame.data.shape[1]), frame.batch), _entries(run, frame, at))
-    )
-    keys = [at[i].key for i in DRAWING]
-    response, offset = (run[i].map(plane, at[i]) for i in MAPPED)  # type: ignore[operator]
+    if named is None and _is_tracked(run, shot):
+        return None
+    plane = frame if frame.data.shape[1] == 1 else frame.replace(frame.data[:, :1])  # numbers and maps are those of one plane
+
+    def plan() -> tuple[kernel.Prepared, dict[str, Any]]:
+        at = [shot.enter(stage.name) for stage in run]
+        return prepare(_steps(run, plane, at, frame.data.shape[1]), frame.batch), _entries(run, frame, at)
+
+    prepared, entries = once(run[0], None if named is None else (frame.data.shape[1], *named), plan)
+    keys = [shot.enter(run[i].name).key if prepared.steps & bit else None for i, bit in DRAWING]
+    response, offset = (run[i].map(plane, shot.enter(run[i].name)) if prepared.steps & bit else None for i, bit in MAPPED)  # type: ignore[operator]
     data, odd = kernel.run(frame.data, frame.grid(shot.root), prepared, keys, response, offset)
     if odd:
         refuse_odd_light(frame.data)
@@ -90,10 +94,13 @@ def _fits(run: list[Stage], frame: Frame, shot: Shot) -> bool:
         return False
     if data.shape[1] not in ((1,) if run[0].pattern is None else (1, 3)):
         return False  # the stage has the words for it
-    if not torch.is_grad_enabled():
-        return True
+    return not (torch.is_grad_enabled() and data.requires_grad)
+
+
+def _is_tracked(run: list[Stage], shot: Shot) -> bool:
+    """True where a number needs a gradient. One that is optimised changes its stage's class, so that the run is another one."""
     numbers = [p for stage in run for p in stage._parameters.values() if p is not None] + list((shot.parameters or {}).values())
-    return not any(t.requires_grad for t in (data, *numbers))  # a number that is optimised changes its stage's class
+    return torch.is_grad_enabled() and any(t.requires_grad for t in numbers)
 
 
 def _steps(run: list[Any], frame: Frame, at: list[Shot], colours: int) -> Exposure:

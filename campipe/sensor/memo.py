@@ -6,7 +6,7 @@ A small tile takes about a millisecond to expose; without this, half as much aga
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -22,11 +22,17 @@ _KEPT = 16  # results per stage; the oldest is forgotten
 _results: WeakKeyDictionary[Stage, dict[tuple[Any, ...], Any]] = WeakKeyDictionary()
 
 
-def label(stages: Iterable[Stage], frame: Frame, shot: Shot) -> tuple[Any, ...] | None:
+def label(stages: Sequence[Stage], frame: Frame, shot: Shot) -> tuple[Any, ...] | None:
     """All that a result can hang on besides the light: the values of the numbers, exposure time, batch, and the place within the pattern.
 
-    None where that cannot be said: with numbers given per call, with gradients, and inside graphs.
+    None where that cannot be said: with numbers given per call, with gradients, and inside graphs. Found once per call.
     """
+    if id(stages[0]) not in shot.found:
+        shot.found[id(stages[0])] = _label(stages, frame, shot)
+    return shot.found[id(stages[0])]
+
+
+def _label(stages: Sequence[Stage], frame: Frame, shot: Shot) -> tuple[Any, ...] | None:
     if shot.parameters is not None or shot.draws is not None or torch.compiler.is_compiling() or frame.data.device.type != "cpu":
         return None
     parts: list[Any] = [shot.noise, frame.data.shape[0]]

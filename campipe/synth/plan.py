@@ -13,7 +13,7 @@ from typing import Any
 from campipe.camera import Camera
 from campipe.core.errors import CampipeError, RecipeError
 from campipe.core.priors import Uniform
-from campipe.core.random import Key
+from campipe.core.random import Key, whole
 from campipe.core.stage import Stage
 from campipe.synth.numbers import resolve
 from campipe.synth.photos import Photos
@@ -76,11 +76,13 @@ class Plan:
         index   number of the sample, and of the photo, modulo how many there are
         seed    0 to 2**64 - 1
         """
-        if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+        number = whole(index)
+        if number is None or number < 0:
             raise CampipeError(f"a sample has a whole number from 0 on, but {index!r} came")
-        key = Key(seed).fold("numbers").fold(index)
+        root = Key(seed)
+        key = root.fold("numbers").fold(number)
         name = resolve(self.camera, key.fold("camera"))
-        drawn = {"index": index, "seed": seed, "camera": name, "serial": resolve(self.serial, key.fold("serial"), name)}
+        drawn = {"index": number, "seed": root.seed, "camera": name, "serial": resolve(self.serial, key.fold("serial"), name)}
         drawn["crop"] = [key.fold("crop").uniform(i) for i in (0, 1)]
         drawn["place"] = [key.fold("place").uniform(i) for i in (0, 1)]
         drawn["downscale"] = resolve(self.downscale, key.fold("downscale"), name)

@@ -102,3 +102,13 @@ def test_replace_leaves_the_original_alone():
     frame = raw()
     other = frame.replace(frame.data + 1, iso=100.0)
     assert frame.capture.iso is None and other.capture.iso.tolist() == [100.0, 100.0]
+
+
+def test_export_sees_through_a_frame():
+    class Scaled(torch.nn.Module):
+        def forward(self, frame):
+            return frame.replace(frame.data * frame.capture.seconds.reshape(-1, 1, 1, 1))
+
+    frame = raw(seconds=torch.tensor([1.0, 2.0]))
+    out = torch.export.export(Scaled(), (frame,)).module()(frame)
+    assert torch.equal(out.data, Scaled()(frame).data) and out.capture.pattern == "RGGB" and out.space == frame.space

@@ -1,5 +1,6 @@
 """Keys and addresses: randomness is a value."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -52,6 +53,14 @@ def test_item_numbers_survive_folding_and_are_bounded():
     assert Key(1).items([12, 13]).fold("a").item == (12, 13)
     with pytest.raises(CampipeError, match="item numbers"):
         Key(1).items([2**32])
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor])
+def test_whole_numbers_of_any_kind_name_the_same_key(kind):
+    assert Key(kind(5)) == Key(5) and type(Key(kind(5)).seed) is int
+    assert Key(5).fold(kind(7)) == Key(5).fold(7) and Key(5).items([kind(1)]) == Key(5).items([1])
+    with pytest.raises(CampipeError, match="one per item"):
+        Key(5).items(3)
 
 
 def test_uniform_numbers_fill_the_unit_interval():

@@ -132,6 +132,12 @@ def test_photos_come_by_relative_path_and_begin_again(folder):
     assert len(photos) == 5 and photos.name(12) == photos.names[2]
 
 
+def test_an_index_from_numpy_is_a_number_like_any_other(tiny, folder):
+    dataset = tiny.dataset(folder, count=5, seed=np.int64(0))
+    sample, own = dataset[np.int64(3)], tiny.sample(3, 0, images=folder)
+    assert torch.equal(sample.noisy.data, own.noisy.data) and json.dumps(sample.parameters) == json.dumps(own.parameters)
+
+
 def test_a_whole_photo_is_taken_without_a_crop(folder):
     recipe = Recipe.parse("recipe: 1\ncamera: rpi-imx477\nphoto: {downscale: 2}\n")
     assert recipe.sample(1, images=folder).noisy.data.shape == (1, 1, 40, 48)

@@ -160,12 +160,12 @@ def _table(value: Number, batch: int) -> Tensor:
     return table.expand(batch, -1, -1).contiguous()
 
 
-def _flat(planes: Tensor) -> tuple[Tensor, list[int]]:
-    """The stretch of memory that planes lie in, and the distances of their items, further axes but the last, and 0."""
+def _flat(planes: Tensor) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """The stretch of memory that planes lie in, and the distances of their items, channels and rows, and the place of the first pixel."""
     planes = planes if planes.stride(-1) == 1 or planes.shape[-1] == 1 else planes.contiguous()
+    items, channels, rows, _ = (0 if n == 1 else step for n, step in zip(planes.shape, planes.stride(), strict=True))
     span = sum((n - 1) * step for n, step in zip(planes.shape, planes.stride(), strict=True)) + 1
-    steps = [0 if n == 1 else step for n, step in zip(planes.shape, planes.stride(), strict=True)]
-    return planes.as_strided((span,), (1,)), [*steps[:-1], 0]
+    return planes.as_strided((span,), (1,)).numpy(), (items, channels, rows, 0)
 
 
 def _loops(
@@ -179,13 +179,11 @@ def _loops(
     out = empty((batch, height, width))
     if out.numel() == 0:
         return out
-    arrays: list[Tensor] = []
-    for planes in (photons, response.float(), offset.float()):
-        flat, distances = _flat(planes)
-        if planes is not photons:
-            distances = [distances[0], distances[2], distances[3]]
-        arrays += [flat, torch.tensor(distances)]
-    light, light_steps, *maps = (a.numpy() for a in arrays)
+    light, light_steps = _flat(photons)
+    maps: list[np.ndarray] = []
+    for planes in (response, offset):
+        flat, (items, _, rows, first) = _flat(planes.float())
+        maps += [flat, np.array((items, rows, first))]
     origin_, frame_, item_, keys_, channel_, qe_, gain_, black_, numbers_, shapes_ = (
         t.contiguous().numpy() for t in (origin, frame, item, keys, channel, qe, gain, black, numbers, shapes)
     )
@@ -193,7 +191,7 @@ def _loops(
 
     def work(first: int, last: int) -> None:
         expose_rows(
-            origin_, frame_, item_, keys_, first, last, result, light, light_steps, channel_, qe_, gain_, black_,
+            origin_, frame_, item_, keys_, first, last, result, light, np.array(light_steps), channel_, qe_, gain_, black_,
             *maps, numbers_, shapes_, steps, odd,
         )  # fmt: skip
 

@@ -172,11 +172,13 @@ def expose_rows(
             qe_here = qes[y % qe.shape[1], (x + j) % qe.shape[2] :]
             if _to_rate(light, qe_here, response[at_response:], numbers[b, DARK], count, steps, rate):
                 odd[0] = 1
+            more = end < width  # else the next block begins the next row
+            after = at_row + end if more else at_row + photon_steps[2]
             for c in range(3):
                 if seen >> c & 1:
-                    _announce(photons, at_row + end + c * photon_steps[1], BLOCK)
+                    _announce(photons, after + c * photon_steps[1], reach)
             if steps & HAS_RESPONSE:
-                _announce(response, at_response + count, BLOCK)
+                _announce(response, at_response + count if more else at_response - j + response_steps[1], reach)
             at = fill_words(words, x + j, count, y, f, n, keys[SHOT_KEY, 0], keys[SHOT_KEY, 1])
             poisson_block(words[at:], rate, count, e, close, scratch, near)
             if steps & HAS_FULL_WELL:
