@@ -102,7 +102,8 @@ def _entries(megapixels: float, light: str) -> list[Entry]:
     job = f"exposure {megapixels:g} MP, {light}"
     return [
         *_peers(job),
-        Entry(job, "campipe, 512 x 512 tiles", "campipe, 512 x 512 tiles"),
+        Entry(job, "campipe, one 512 x 512 tile", "campipe, one 512 x 512 tile"),
+        Entry(job, "campipe, all 512 x 512 tiles", "campipe, all 512 x 512 tiles"),
         Entry(job, "campipe, two threads", "campipe", threads=2),
         Entry(GRADIENT, "campipe, forward", "campipe, forward with gradient"),
         Entry(GRADIENT, "campipe, forward and backward", "campipe, forward and backward"),

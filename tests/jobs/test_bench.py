@@ -47,7 +47,14 @@ def test_the_light_is_a_ramp_and_the_same_ramp_shuffled():
 def test_a_tiny_heat_gives_rows_as_json(monkeypatch, tmp_path):
     (tmp_path / "galsim.py").write_text("raise ImportError('not here')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    names = ["campipe", "campipe, 512 x 512 tiles", "campipe, forward and backward", "NumPy, SFC64", "GalSim, CCDNoise"]
+    names = [
+        "campipe",
+        "campipe, one 512 x 512 tile",
+        "campipe, all 512 x 512 tiles",
+        "campipe, forward and backward",
+        "NumPy, SFC64",
+        "GalSim, CCDNoise",
+    ]
     ticks: list[str] = []
     rows = job._heat([Entry("tiny", name, name) for name in names], 1024, 1024, True, 2, ticks.append)
     assert len(ticks) == 3 * len(names)
@@ -83,7 +90,8 @@ def test_a_frame_has_as_many_pixels_as_asked_for():
 def rows(**changed: float) -> list[Row]:
     """A made-up bench in which every goal is just reached, save for the changed figures."""
     speed = {"campipe": 210.0, "NumPy, SFC64": 25.0, "NumPy, PCG64": 30.0, "Pyxel, stock models": 7.0}
-    speed |= {"campipe, 512 x 512 tiles": 210 / 1.1 + 0.01, "campipe, two threads": 357.1} | changed
+    tile = 210 / 1.1 + 0.01
+    speed |= {"campipe, one 512 x 512 tile": tile, "campipe, all 512 x 512 tiles": tile, "campipe, two threads": 357.1} | changed
     found = [Row("exposure 12 MP, shuffled", who, value, 160.0, 12 / value) for who, value in speed.items()]
     found += [Row(GRADIENT, "campipe, forward", 1.0, 1.0, 1.0), Row(GRADIENT, "campipe, forward and backward", 1.0, 1.0, 4.0)]
     found += [Row(job.FIRST, "campipe, fresh cache", seconds=10.0)]
