@@ -258,8 +258,7 @@ def _flatten(frame: Frame) -> tuple[list[Tensor], tuple[Any, ...]]:
 
 def _flatten_with_keys(frame: Frame) -> tuple[list[tuple[Any, Tensor]], tuple[Any, ...]]:
     leaves, context = _flatten(frame)
-    names = ("data", *(f"capture.{name}" for name in context[1]))
-    return [(pytree.GetAttrKey(name), leaf) for name, leaf in zip(names, leaves, strict=True)], context
+    return [(pytree.MappingKey(name), leaf) for name, leaf in zip(("data", *context[1]), leaves, strict=True)], context
 
 
 def _unflatten(leaves: Any, context: tuple[Any, ...]) -> Frame:
@@ -276,6 +275,4 @@ def _unchecked(data: Any, space: str, capture: Capture) -> Frame:
     return frame
 
 
-pytree.register_pytree_node(
-    Frame, _flatten, _unflatten, serialized_type_name="campipe.Frame", flatten_with_keys_fn=_flatten_with_keys
-)
+pytree.register_pytree_node(Frame, _flatten, _unflatten, serialized_type_name="campipe.Frame", flatten_with_keys_fn=_flatten_with_keys)
