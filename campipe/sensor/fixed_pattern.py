@@ -56,11 +56,13 @@ class FixedPattern(Stage):
         return remembered(label, lambda: self._draw(frame, live, shot))
 
     def _draw(self, frame: Frame, stds: dict[str, Tensor], shot: Shot) -> Tensor:
-        key = Key(self.serial).fold("fixed pattern").fold(self.name)
         total = torch.zeros((), dtype=frame.data.dtype, device=frame.data.device)
         for part, std in stds.items():
             given = shot.given(part)
-            total = total + (over_planes(frame, key.fold(part), self._plane(frame, part)) if given is None else given) * std
+            if given is None:
+                key = Key(self.serial).fold("fixed pattern").fold(self.name).fold(part)
+                given = over_planes(frame, key, self._plane(frame, part))
+            total = total + given * std
         return (self.centre + total).expand(*total.shape[:-2], frame.height, frame.width)
 
     @staticmethod

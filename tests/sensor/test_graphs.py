@@ -66,6 +66,14 @@ def test_the_whole_sensor_compiles_to_one_graph():
     assert torch.equal(compiled(*arguments()), module(*arguments()))
 
 
+def test_a_sensor_with_a_fixed_pattern_compiles_to_one_graph():
+    s = FrameSensor(W, H, "RGGB", 3, prnu=0.05, prnu_row=0.02, dsnu=2.0, read_noise=2.0, gain=0.7, black_level=64, bits=12)
+    named = {name: draw for name, draw in given().items() if name in ("shot_noise", "read_noise")}
+    named |= {"prnu.pixel": torch.randn(1, 1, H, W), "prnu.row": torch.randn(1, 1, H, 1), "dsnu.pixel": torch.randn(1, 1, H, W)}
+    compiled = torch.compile(lambda photons: s.expose(photons, draws=named).data, fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(light()), s.expose(light(), draws=named).data)
+
+
 def test_the_whole_sensor_exports():
     module = Readout()
     program = torch.export.export(module, arguments())
