@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from campipe.core.errors import CampipeError, ShapeError, SpaceError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
 from campipe.core.pipeline import Pipeline
@@ -90,7 +91,7 @@ class Camera(torch.nn.Module):
 
         Without a key, what is not given is at the middle of its prior. A monochrome camera sees the photo's luminance.
         """
-        photo.expect("display")
+        _frame(photo, "display")
         priors = self.profile.priors
         drawn = {
             name: self._drawn(name, given, prior, photo, key)
@@ -106,7 +107,7 @@ class Camera(torch.nn.Module):
     def _drawn(self, name: str, given: Number | None, prior: tuple[float, float], photo: Frame, key: Key | None) -> Tensor:
         """One number per item, (B,): given, drawn by the key, or the middle of the prior."""
         if given is not None:
-            return torch.as_tensor(given, dtype=torch.float32).expand(photo.batch)
+            return _per_item(name, given, photo.batch)
         low, high = prior
         if key is None:
             return torch.full((photo.batch,), (low + high) / 2)
@@ -150,8 +151,9 @@ class Camera(torch.nn.Module):
 
         exposure   stops by which the picture is brightened; a raw taken at ev -2 looks right at exposure 2
         """
-        frame = raw.expect("dn")
-        return self.developing(frame, parameters=None if exposure is None else {"exposure.ev": exposure})
+        frame = _frame(raw, "dn")
+        stops = None if exposure is None else {"exposure.ev": _per_item("exposure", exposure, frame.batch)}
+        return self.developing(frame, parameters=stops)
 
     def render(self, scene: Frame) -> Frame:
         """Show a scene without a sensor: "scene" to "display", not clipped. Inverts `unprocess` exactly."""
@@ -159,18 +161,17 @@ class Camera(torch.nn.Module):
 
     def _set_up(self, scene: Frame, iso: Number | None, ev: Number, seconds: Number) -> tuple[Frame, dict[str, Tensor]]:
         """The scene with what the shot fixes in its capture, and the numbers of the light path, (B,) each."""
-        scene.expect("scene")
-        b = scene.batch
+        b = _frame(scene, "scene").batch
         asked = min(max(self.profile.iso_range[0], 100.0), self.profile.iso_range[1]) if iso is None else iso
-        isos = torch.as_tensor(asked, dtype=torch.float32).expand(b)
-        entries: dict[str, Any] = {"iso": isos, "seconds": torch.as_tensor(seconds, dtype=torch.float32).expand(b), "camera": self.name}
+        isos = _per_item("iso", asked, b)
+        entries: dict[str, Any] = {"iso": isos, "seconds": _per_item("seconds", seconds, b), "camera": self.name}
         if scene.capture.wb is None and self.profile.pattern is not None:
             cct = torch.full((b,), sum(self.profile.priors.cct) / 2)
             entries.update(zip(("wb", "cam_to_srgb", "cam_to_xyz"), self.profile.colour_at(cct), strict=True))
         if scene.capture.origin is None:
             entries["origin"] = torch.tensor([self._centre(scene)]).expand(b, 2)
         numbers = _numbers(self.profile, isos)
-        numbers["exposure.ev"] = torch.as_tensor(ev, dtype=torch.float32).expand(b)
+        numbers["exposure.ev"] = _per_item("ev", ev, b)
         return scene.replace(**entries), numbers
 
     def _centre(self, scene: Frame) -> list[int]:
@@ -210,6 +211,25 @@ class Camera(torch.nn.Module):
             stages.append(PolynomialVignetting(p.vignetting, width=p.width, height=p.height, name="vignetting"))
         stages += [Exposure(at["exposure.photons_at_white"], ev, name="exposure"), sensor]
         return Pipeline(stages, name="camera")
+
+
+def _frame(value: Any, space: str) -> Frame:
+    if not isinstance(value, Frame):
+        raise SpaceError(f"a Frame in {space!r} is needed, but {type(value).__name__} came; wrap the tensor: Frame(tensor, {space!r})")
+    return value.expect(space)
+
+
+def _per_item(name: str, value: Any, batch: int) -> Tensor:
+    """A number, or one per item, as (B,)."""
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError):
+        raise CampipeError(f"{name} is a number, or a tensor with one per item, but {value!r} came") from None
+    if tensor.ndim > 1 or tensor.numel() not in (1, batch):
+        raise ShapeError(f"{name} is a number, or one per item, ({batch},), but the shape {tuple(tensor.shape)} came")
+    if not torch.compiler.is_compiling() and not bool(torch.isfinite(tensor).all()):
+        raise CampipeError(f"{name} is finite, but {tensor.tolist()} came")
+    return tensor.expand(batch)
 
 
 def _numbers(profile: Profile, iso: Tensor) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from campipe.camera import Camera, cameras
-from campipe.core.errors import ProfileError, ShapeError, SpaceError
+from campipe.core.errors import CampipeError, ProfileError, ShapeError, SpaceError
 from campipe.core.frame import Capture, Frame
 from campipe.core.random import Key
 from campipe.developing import develop
@@ -135,6 +135,38 @@ def test_what_a_camera_cannot_do_is_said():
         Camera.load("sony-a7s3")
     with pytest.raises(ShapeError, match="does not fit"):
         camera.capture(Frame(torch.ones(1, 3, 8, 5000), "scene"), key=KEY)
+    with pytest.raises(ShapeError, match=r"in sensor: a frame of .* does not fit"):
+        camera.moments(Frame(torch.ones(1, 3, 8, 5000), "scene"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"iso": torch.full((3,), 100.0)}, r"iso is a number, or one per item, \(2,\), but the shape \(3,\)"),
+        ({"iso": "fast"}, "iso is a number.*'fast'"),
+        ({"ev": float("nan")}, "ev is finite"),
+        ({"ev": torch.zeros(2, 1)}, "one per item"),
+        ({"seconds": float("nan")}, "seconds is finite"),
+        ({"seconds": -1.0}, "not negative, but .*-1.0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, said):
+    camera, scene = Camera.load("sony-a7s2"), Frame(torch.ones(2, 3, 8, 8), "scene")
+    for shoot in (lambda: camera.capture(scene, key=KEY, **settings), lambda: camera.moments(scene, **settings)):
+        with pytest.raises(CampipeError, match=said) as caught:
+            shoot()
+        assert "\n" not in str(caught.value)
+
+
+def test_developing_takes_stops_and_frames_only():
+    camera = Camera.load("sony-a7s2")
+    raw = camera.capture(Frame(torch.ones(2, 3, 8, 8), "scene"), key=KEY)
+    assert torch.equal(camera.develop(raw, exposure=torch.tensor([0.0, -1.0])).data[1], camera.develop(raw, exposure=-1.0).data[1])
+    with pytest.raises(CampipeError, match="exposure is finite"):
+        camera.develop(raw, exposure=float("nan"))
+    for call in (camera.unprocess, camera.capture, camera.develop):
+        with pytest.raises(SpaceError, match=r"a Frame in .* but Tensor came"):
+            call(raw.data)
 
 
 def test_gradients_reach_the_photo_through_the_whole_camera():

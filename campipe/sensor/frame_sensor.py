@@ -145,6 +145,8 @@ class FrameSensor(Pipeline):
         noise        False: the ideal
         origin       (y, x) on the sensor of the first pixel
         frame        number of the frame in time
+        draws        instead of the key: stage path to standard normal draws, "shot_noise", "read_noise" and so on; the maps of the
+                     individual can be given too, "prnu.pixel", "dsnu.row" and so on, and have to be in a compiled graph
         parameters   number path to per-item values
         returns      a Frame in "dn"
         """
@@ -161,7 +163,6 @@ class FrameSensor(Pipeline):
     ) -> Law:
         """Mean (DN) and variance (DN^2) of each pixel over repeated frames, (B, 1, H, W) each; the fixed pattern is in the mean."""
         frame = photons if isinstance(photons, Frame) else self._frame(photons, seconds, origin, 0)
-        self._check(frame)
         return super().moments(frame, parameters=parameters)
 
     def _frame(self, photons: Any, seconds: float | Tensor | None, origin: tuple[int, int], frame: int) -> Frame:
@@ -170,15 +171,19 @@ class FrameSensor(Pipeline):
         batch = photons.shape[0] if photons.ndim else 0
         capture = Capture(
             seconds=None if seconds is None else torch.as_tensor(seconds, dtype=torch.float32),
-            origin=torch.tensor([list(origin)]).expand(batch, 2),
+            # The phase of the pattern hangs on the origin's data, and a graph cannot look at those; none stands for (0, 0).
+            origin=None if torch.compiler.is_compiling() and tuple(origin) == (0, 0) else torch.tensor([list(origin)]).expand(batch, 2),
             frame=torch.full((batch,), frame),
         )
         return Frame(photons if photons.is_floating_point() else photons.float(), "photons", capture)
 
     def _check(self, frame: Frame) -> None:
-        """Refuse frames that do not fit on the sensor."""
-        if frame.capture.origin is not None and not can_look(frame):
+        """Refuse frames that do not fit on the sensor, and times that are none."""
+        look, seconds = can_look(frame), frame.capture.seconds
+        if frame.capture.origin is not None and not look:
             return
+        if look and seconds is not None and not bool(((seconds >= 0) & torch.isfinite(seconds)).all()):
+            raise CampipeError(f"exposure times are finite and not negative, but {seconds.tolist()} s came")
         for y, x in ((0, 0),) if frame.capture.origin is None else set(map(tuple, frame.capture.origin.tolist())):
             if not (0 <= y <= self.height - frame.height and 0 <= x <= self.width - frame.width):
                 raise ShapeError(
@@ -189,6 +194,10 @@ class FrameSensor(Pipeline):
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         self._check(frame)
         return super().transform(frame, shot)
+
+    def law(self, law: Law) -> Law:
+        self._check(law.frame())
+        return super().law(law)
 
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         """Write the sensor's live values: white level, noise (S, O of the DNG specification) and serial number."""
@@ -225,4 +234,3 @@ class FrameSensor(Pipeline):
             gain, read = gain[:, None, None], read[:, None, None]
         span = white - black
         return torch.stack([gain / span, read / span**2], 1)
-

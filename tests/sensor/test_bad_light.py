@@ -35,6 +35,19 @@ def test_the_darkest_and_brightest_light_that_can_be_is_taken(way):
     assert torch.isfinite(out.mean if way == "predicted" else out.data).all()
 
 
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_times_that_cannot_be_are_refused(seconds):
+    sensor, photons = FrameSensor(4, 4, None, dark_current=2.0), torch.ones(1, 1, 4, 4)
+    ways = [
+        lambda: sensor.expose(photons, seconds=seconds, key=Key(1)),
+        lambda: sensor.expose(photons, seconds=seconds, noise=False),
+        lambda: sensor.moments(photons, seconds=seconds),
+    ]
+    for way in ways:
+        with pytest.raises(CampipeError, match="exposure times are finite and not negative"):
+            way()
+
+
 @pytest.mark.parametrize(("origin", "size"), [((0, 0), (31, 40)), ((1, 0), (30, 40)), ((0, -1), (4, 4)), ((0, 37), (4, 4))])
 def test_frames_that_do_not_fit_are_refused(origin, size):
     with pytest.raises(ShapeError, match="does not fit the sensor of 30 x 40"):
