@@ -63,7 +63,10 @@ class Stage(nn.Module):
 
     def number(self, name: str, value: Any, *, positive: bool = False) -> None:
         """Register a physical number as a frozen parameter; positive ones are optimised as logarithms."""
-        tensor = value.detach().clone() if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float32)
+        try:
+            tensor = value.detach().clone() if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError):
+            raise CampipeError(f"{name} is a number, but {value!r} came") from None
         if not bool(torch.isfinite(tensor).all()):
             raise CampipeError(f"{name} is a finite number, but {value} came")
         if positive and bool((tensor < 0).any()):

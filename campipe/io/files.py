@@ -29,14 +29,14 @@ _READERS: dict[str, Callable[..., Frame]] = {
     ".exr": read_exr,
     ".safetensors": load_frame,
 }
-_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _WRITERS: dict[str, Callable[..., None]] = {
-    **dict.fromkeys(_PICTURES, write_photo),
+    **dict.fromkeys(PICTURES, write_photo),
     ".dng": write_dng,
     ".exr": write_exr,
     ".safetensors": save_frame,
 }
-_SPACES = {**dict.fromkeys(_PICTURES, ("display",)), ".dng": ("dn",), ".exr": ("scene", "camera", "linear")}
+_SPACES = {**dict.fromkeys(PICTURES, ("display",)), ".dng": ("dn",), ".exr": ("scene", "camera", "linear")}
 _FITTING = {
     "display": ".png, .tif or .jpg",
     "dn": ".dng",
@@ -76,6 +76,8 @@ def write(path: str | os.PathLike[str], frame: Frame, **options: Any) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise RawFileError(f"the suffix of {path} says what is written: {', '.join(_WRITERS)}, but {suffix!r} came; choose one of them")
+    if not isinstance(frame, Frame):
+        raise SpaceError(f"a file holds a Frame, but {type(frame).__name__} came; wrap the tensor: Frame(tensor, space)")
     if frame.space not in _SPACES.get(suffix, (frame.space,)):
         fitting = _FITTING.get(frame.space, ".safetensors")
         wanted = " or ".join(map(repr, _SPACES[suffix]))

@@ -10,7 +10,7 @@ from campipe.camera import Camera
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.core.random import Key
-from campipe.io.files import read, write
+from campipe.io.files import PICTURES, read, write
 
 RAW_SUFFIXES = (".dng",)
 
@@ -65,6 +65,7 @@ def simulate(
         raise CampipeError(f"the raw is written as .dng, but --out is {out.name}; a picture of it comes with --png")
     if not (isfinite(ev) and isfinite(seconds) and seconds >= 0):
         raise CampipeError(f"ev is a finite number of stops and seconds are from 0 on, but {ev:g} and {seconds:g} came")
+    _check_places(out, clean, png)
     body = Camera.load(camera, serial)
     key = Key(seed)
     scene = body.unprocess(read(photo), key=key)
@@ -80,6 +81,15 @@ def simulate(
         write(png, body.develop(raw, exposure=-ev))
         files[png] = "raw, developed" + (f" and brightened by {-ev:g} EV" if ev else "")
     return _summary(body, raw, files)
+
+
+def _check_places(out: Path, clean: Path | None, png: Path | None) -> None:
+    """Refuse, before the first file is written, one that could not be."""
+    for path, suffixes in ((out, RAW_SUFFIXES), (clean, (*RAW_SUFFIXES, *PICTURES)), (png, PICTURES)):
+        if path is not None and path.suffix.lower() not in suffixes:
+            raise CampipeError(f"the suffix of {path.name} says what is written: {', '.join(suffixes)}, but {path.suffix!r} came")
+        if path is not None and not path.parent.is_dir():
+            raise CampipeError(f"{path} cannot be written: the folder {path.parent} does not exist; make it first")
 
 
 def _summary(body: Camera, raw: Frame, files: dict[Path, str]) -> Simulated:

@@ -58,6 +58,11 @@ TABLE = {
     "an unknown demosaicker": ("develop RAW --out new.png --demosaick best", ["best", "malvar"]),
     "bits that no picture has": ("develop RAW --out new.png --bits 12", ["12", "16"]),
     "a suffix that no picture has": ("develop RAW --out new.gif", ["new.gif"]),
+    "a picture of no kind": ("simulate photo.png --camera sony-a7s2 --out new.dng --png new.xyz", ["new.xyz", ".png"]),
+    "a picture in a missing folder": (
+        "simulate photo.png --camera sony-a7s2 --out new.dng --clean none/new.dng",
+        ["none/new.dng", "folder"],
+    ),
     "an unknown recipe": (f"synth raw_pears {SYNTH}", ["raw_pears", "raw_pairs"]),
     "an unknown recipe key": (f"synth unknown_key.yaml {SYNTH}", ["unknown_key.yaml", "shutter"]),
     "a prior out of range": (f"synth out_of_range.yaml {SYNTH}", ["out_of_range.yaml", "iso"]),

@@ -153,3 +153,9 @@ def test_a_stage_that_breaks_its_promise_is_caught():
 
     with pytest.raises(SpaceError, match="promised 'camera' and gave 'mosaic'"):
         Liar()(frame(), key=Key(1))
+
+
+@pytest.mark.parametrize("value", ["strong", None, [[1.0], 2.0]])
+def test_a_number_that_is_none_is_refused(value):
+    with pytest.raises(CampipeError, match="factor is a number, but"):
+        Times(value)

@@ -72,6 +72,11 @@ def test_a_batch_is_refused_with_the_way_to_write_it(tmp_path, raw_frame):
         assert torch.equal(read(tmp_path / f"{i}.dng").data, batch.data[i : i + 1])
 
 
+def test_a_bare_tensor_is_refused(tmp_path):
+    with pytest.raises(SpaceError, match="a file holds a Frame, but Tensor came"):
+        write(tmp_path / "x.png", torch.rand(1, 3, 4, 4))
+
+
 def test_suffixes_that_mean_nothing_are_refused(tmp_path, raw_frame):
     for name in ("a.gif", "a", "a.jpeg2000"):
         with pytest.raises(RawFileError, match="choose one of them"):
