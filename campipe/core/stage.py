@@ -243,6 +243,17 @@ class Stage(nn.Module):
         leaf = self.parametrizations[name].original if parametrize.is_parametrized(self, name) else getattr(self, name)  # type: ignore[index,union-attr]
         return leaf.requires_grad_(True)
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # A state holds the logarithm of a number that was being optimised; it fits stages where the number is frozen, and the other way.
+        for name in self._positive:
+            plain, logarithm = f"{prefix}{name}", f"{prefix}parametrizations.{name}.original"
+            optimised = parametrize.is_parametrized(self, name)
+            if logarithm in state_dict and not optimised:
+                state_dict[plain] = state_dict.pop(logarithm).exp()
+            elif plain in state_dict and optimised:
+                state_dict[logarithm] = state_dict.pop(plain).log()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     def config(self) -> dict[str, Any]:
         """The arguments that build this stage again, numbers at their present values."""
         out = dict(self._arguments)

@@ -159,3 +159,12 @@ def test_a_stage_that_breaks_its_promise_is_caught():
 def test_a_number_that_is_none_is_refused(value):
     with pytest.raises(CampipeError, match="factor is a number, but"):
         Times(value)
+
+
+def test_the_state_of_an_optimised_number_fits_a_frozen_one_and_the_other_way():
+    optimised, frozen = Pipeline([Times(3.0)]), Pipeline([Times(2.0)])
+    optimised.trainable("times.factor")
+    frozen.load_state_dict(optimised.state_dict())
+    assert frozen["times"].factor.item() == pytest.approx(3.0)
+    optimised.load_state_dict(Pipeline([Times(5.0)]).state_dict())
+    assert optimised["times"].factor.item() == pytest.approx(5.0) and optimised.trainable("times.factor")[0].requires_grad
