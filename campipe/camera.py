@@ -162,6 +162,8 @@ class Camera(torch.nn.Module):
     def _set_up(self, scene: Frame, iso: Number | None, ev: Number, seconds: Number) -> tuple[Frame, dict[str, Tensor]]:
         """The scene with what the shot fixes in its capture, and the numbers of the light path, (B,) each."""
         b = _frame(scene, "scene").batch
+        if scene.capture.absolute:
+            raise CampipeError("a relative scene is needed, in which white is 1, but one in absolute units came; divide it by its white")
         asked = min(max(self.profile.iso_range[0], 100.0), self.profile.iso_range[1]) if iso is None else iso
         isos = _per_item("iso", asked, b)
         entries: dict[str, Any] = {"iso": isos, "seconds": _per_item("seconds", seconds, b), "camera": self.name}

@@ -131,6 +131,8 @@ def test_what_a_camera_cannot_do_is_said():
         camera.capture(photo(), key=KEY)
     with pytest.raises(SpaceError, match="'dn'"):
         camera.develop(scene)
+    with pytest.raises(CampipeError, match="absolute units"):
+        camera.capture(scene.replace(absolute=True), key=KEY)
     with pytest.raises(ProfileError, match="sony-a7s2"):
         Camera.load("sony-a7s3")
     with pytest.raises(ShapeError, match="does not fit"):

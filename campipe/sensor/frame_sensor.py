@@ -115,6 +115,11 @@ class FrameSensor(Pipeline):
             BlackLevel(black_level, name="black_level"),
             Adc(bits, name="adc"),
         ]
+        for label, number in (("gain", gain), ("full_well", full_well)):
+            if not bool((torch.as_tensor(number) > 0).all()):
+                raise CampipeError(f"{label} is above 0, but {number} came")
+        if not bool((torch.as_tensor(black_level) < 2**bits - 1).all()):
+            raise CampipeError(f"the black level lies below the converter's top, {2**bits - 1} DN, but {black_level} came")
         super().__init__(stages, name)
         self.width, self.height, self.pattern, self.serial, self.bits = width, height, pattern, serial, bits
 

@@ -68,3 +68,11 @@ def test_noise_without_a_key_is_refused():
 def test_dark_current_without_a_time_is_refused():
     with pytest.raises(CampipeError, match="in dark_current: dark current needs the exposure time"):
         FrameSensor(40, 30, None, dark_current=1.0).expose(torch.ones(1, 1, 30, 40), key=Key(1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"), [({"gain": 0.0}, "gain"), ({"full_well": 0.0}, "full_well"), ({"black_level": 5000.0}, "4095")]
+)
+def test_sensors_without_a_range_are_refused(numbers, said):
+    with pytest.raises(CampipeError, match=said):
+        FrameSensor(4, 4, None, **numbers)
