@@ -117,6 +117,10 @@ class Pipeline(Stage):
         for stage in self.stages:
             yield from stage.numbers((*prefix, stage.name))
 
+    def paths(self, prefix: tuple[str, ...] = ()) -> Iterator[str]:
+        for stage in self.stages:
+            yield from stage.paths((*prefix, stage.name))
+
     def extra_repr(self) -> str:
         return f"name={self.name!r}"
 

@@ -51,5 +51,8 @@ class Shot:
         """The key of one of the stage's blocks of draws."""
         key = self.key
         if key is None:
+            name = ".".join([*self.path, *([block] if block else [])])
+            if self.draws is not None:
+                raise CampipeError(f"draws were given, but none for {name!r}; give them, or a key")
             raise CampipeError("this stage draws random numbers: pass key=Key(seed), or noise=False for the ideal")
         return key if block is None else key.fold(block)

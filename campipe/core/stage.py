@@ -124,7 +124,10 @@ class Stage(nn.Module):
         draws        stage path to standardised draws, instead of a key
         parameters   number path to per-item values, instead of the stage's own
         """
-        return self.root(frame, self.shot(key, noise, draws, parameters))
+        shot = self.shot(key, noise, draws, parameters)
+        if key is not None and key.item is not None and isinstance(frame, Frame) and len(key.item) == frame.batch:
+            frame = frame.replace(item=torch.tensor(key.item, device=frame.data.device))  # the items keep their numbers
+        return self.root(frame, shot)
 
     def shot(
         self, key: Key | None, noise: bool, draws: Mapping[str, Tensor] | None, parameters: Mapping[str, Tensor | float] | None
@@ -132,6 +135,11 @@ class Stage(nn.Module):
         """Check what a caller gave and put it into one value."""
         if key is not None and not isinstance(key, Key):
             raise CampipeError(f"key is a campipe Key, but {type(key).__name__} came; write key=Key(seed)")
+        if draws is not None:
+            stages = set(self.paths())
+            unknown = [d for d in draws if d not in stages and d.rpartition(".")[0] not in stages]
+            if unknown:
+                raise CampipeError(f"no stage {unknown[0]!r} draws anything here; there are {', '.join(sorted(stages))}")
         given = None
         if parameters is not None:
             known = {path for path, _, _ in self.numbers()}
@@ -211,6 +219,10 @@ class Stage(nn.Module):
             yield ".".join([*prefix, name]), self, name
             if name == self.primary and prefix:
                 yield ".".join(prefix), self, name
+
+    def paths(self, prefix: tuple[str, ...] = ()) -> Iterator[str]:
+        """Paths of the stages; that of a stage which is called by itself is its own name."""
+        yield ".".join(prefix or (self.name,))
 
     def trainable(self, *patterns: str) -> list[nn.Parameter]:
         """Unfreeze the numbers whose paths match, positive ones as logarithms, and return the leaves for an optimiser.

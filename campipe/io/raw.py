@@ -19,7 +19,7 @@ from campipe.ops import colour
 
 _WORDS = {
     "LibRawFileUnsupportedError": "it is no raw file that LibRaw knows; check what it is, or convert it to DNG",
-    "LibRawIOError": "it ends too early; copy it again from where it came",
+    "LibRawIOError": "it is no raw file, or it ends too early; check what it is, or copy it again from where it came",
     "LibRawDataError": "its data are damaged or compressed in a way that LibRaw cannot undo; convert it to an uncompressed DNG",
 }
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from campipe.core.errors import ShapeError
+from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.frame import Capture, Frame
 from campipe.core.random import Key
 from campipe.ops import draws
@@ -58,6 +58,14 @@ def test_draws_that_are_given_replace_the_key():
 def test_draws_of_a_wrong_shape_are_refused():
     with pytest.raises(ShapeError, match="in shot_noise: draws for shot_noise must broadcast"):
         sensor()(Frame(light(), "photons"), draws={"shot_noise": torch.zeros(1, 1, 3, 3)})
+
+
+def test_draws_that_nobody_wants_or_that_are_missing_are_named():
+    with pytest.raises(CampipeError, match="no stage 'shot' draws anything here; there are adc, black_level"):
+        sensor()(Frame(light(), "photons"), draws={**given(), "shot": torch.zeros(1)})
+    less = {name: d for name, d in given().items() if name != "row_noise"}
+    with pytest.raises(CampipeError, match="draws were given, but none for 'row_noise'"):
+        sensor()(Frame(light(), "photons"), draws=less)
 
 
 def test_the_whole_sensor_compiles_to_one_graph():

@@ -134,3 +134,9 @@ def test_views_and_times_have_draws_of_their_own():
     assert torch.equal(out[:, 0, 2], single)
     planes = out.reshape(6, -1)
     assert all((planes[i] != planes[j]).float().mean() > 0.9 for i in range(6) for j in range(i))
+
+
+def test_items_keep_the_numbers_that_their_key_gave_them():
+    s = sensor()
+    batch = s(Frame(light(3), "photons", Capture(seconds=0.5)), key=Key(5).items([7, 8, 9]))
+    assert batch.capture.item.tolist() == [7, 8, 9] and batch.item(1).capture.item.tolist() == [8]
