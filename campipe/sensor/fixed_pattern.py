@@ -56,14 +56,21 @@ class FixedPattern(Stage):
         return remembered(label, lambda: self._draw(frame, live, shot))
 
     def _draw(self, frame: Frame, stds: dict[str, Tensor], shot: Shot) -> Tensor:
-        total = torch.zeros((), dtype=frame.data.dtype, device=frame.data.device)
+        total = None
         for part, std in stds.items():
-            given = shot.given(part)
-            if given is None:
+            plane = shot.given(part)
+            own = plane is None and std.numel() == 1 and not (torch.is_grad_enabled() and std.requires_grad)
+            if plane is None:
                 key = Key(self.serial).fold("fixed pattern").fold(self.name).fold(part)
-                given = over_planes(frame, key, self._plane(frame, part))
-            total = total + given * std
-        return (self.centre + total).expand(*total.shape[:-2], frame.height, frame.width)
+                plane = over_planes(frame, key, self._plane(frame, part))
+            # A map may be as large as the sensor: in place where the plane is ours and nobody differentiates.
+            term = plane.mul_(std) if own else plane * std
+            if total is None:
+                total = term.add_(self.centre) if own else self.centre + term
+            else:
+                total = total + term
+        assert total is not None
+        return total.expand(*total.shape[:-2], frame.height, frame.width)
 
     @staticmethod
     def _plane(frame: Frame, part: str) -> Draw:

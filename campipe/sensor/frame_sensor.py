@@ -187,7 +187,7 @@ class FrameSensor(Pipeline):
         look, seconds = can_look(frame), frame.capture.seconds
         if frame.capture.origin is not None and not look:
             return
-        if look and seconds is not None and not bool(((seconds >= 0) & torch.isfinite(seconds)).all()):
+        if look and seconds is not None and not all(0 <= s < float("inf") for s in seconds.tolist()):
             raise CampipeError(f"exposure times are finite and not negative, but {seconds.tolist()} s came")
         for y, x in ((0, 0),) if frame.capture.origin is None else set(map(tuple, frame.capture.origin.tolist())):
             if not (0 <= y <= self.height - frame.height and 0 <= x <= self.width - frame.width):
