@@ -111,6 +111,20 @@ def test_the_expanded_count_has_the_distance_from_the_law_that_its_docstring_sta
     assert torch.equal(expanded_count(torch.full((1001,), rate, dtype=torch.float64), sample), expected)
 
 
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+def test_the_expanded_count_at_low_rates_is_as_far_from_the_law_as_its_docstring_states(rate):
+    """On a lattice of 400,000 quantiles, whose own error is below 1e-4: one quantile for each of some twenty counts."""
+    from scipy import stats
+
+    from campipe.testing.statistics import total_variation
+
+    n = 400_000
+    quantiles = torch.from_numpy(stats.norm.ppf((torch.arange(n).double() + 0.5).numpy() / n))
+    seen = torch.bincount(expanded_count(torch.full((n,), rate, dtype=torch.float64), quantiles).long()).numpy() / n
+    distance = total_variation(seen, stats.poisson.pmf(range(len(seen)), rate))
+    assert 1e-3 < distance < 6e-3 + 1e-4
+
+
 def test_the_ideal_of_a_batch_maps_over_its_items():
     s = sensor()
     batch = Frame(light().expand(3, -1, -1, -1) * torch.tensor([1.0, 0.5, 0.2]).reshape(3, 1, 1, 1), "photons")
