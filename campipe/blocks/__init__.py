@@ -17,6 +17,8 @@ _FILLERS: dict[str, dict[str, str]] = {
         "bilinear": "campipe.blocks.demosaicking.bilinear:Bilinear",
         "malvar": "campipe.blocks.demosaicking.malvar:Malvar",
     },
+    "denoise": {},
+    "deblur": {},
 }
 
 
@@ -36,6 +38,22 @@ def demosaick(name: str, /, **options: Any) -> Block:
     options   go to the block's class
     """
     return make("demosaick", name, **options)
+
+
+def denoise(name: str, /, **options: Any) -> Block:
+    """Make a denoiser by its name. It takes a frame in "dn", "mosaic", "camera", "linear" or "display" and gives one in the same space.
+
+    options   go to the block's class; `sigma` of each: standard deviation of the noise, None: what the capture says
+    """
+    return make("denoise", name, **options)
+
+
+def deblur(name: str, /, **options: Any) -> Block:
+    """Make a deblurrer by its name. It takes a frame of linear light, "camera" or "linear", and gives one in the same space.
+
+    options   go to the block's class; `kernel` of each that is not blind: the point-spread function
+    """
+    return make("deblur", name, **options)
 
 
 def make(slot: str, name: str, /, **options: Any) -> Block:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from campipe.core.errors import CampipeError
+
 
 class _Counts(torch.autograd.Function):
     generate_vmap_rule = True
@@ -123,3 +125,32 @@ def clipped(value: Tensor, low: Tensor | float, high: Tensor | float, *, leak: f
     low = torch.as_tensor(low, dtype=value.dtype, device=value.device)
     high = torch.as_tensor(high, dtype=value.dtype, device=value.device)
     return _Clip.apply(value, low, high, leak)
+
+
+class _Refused(torch.autograd.Function):
+    @staticmethod
+    def forward(value: Tensor, who: str, instead: str, *inputs: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.who, ctx.instead = inputs[1], inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, ...]:
+        raise CampipeError(f"{ctx.who} has no gradient; {ctx.instead}")
+
+
+def refused(value: Tensor, who: str, instead: str, *inputs: Tensor) -> Tensor:
+    """Return a value that was computed without a graph, such that a gradient through it is refused and not silently 0.
+
+    value     what was computed, detached
+    who       name of the method, for the message
+    instead   what to do, for the message: "take 'dct', or detach the frame"
+    inputs    tensors that the value hangs on
+
+    Gradient: backward raises a CampipeError. Where no input requires one, the value comes back as it is.
+    """
+    if not torch.is_grad_enabled() or not any(t.requires_grad for t in inputs):
+        return value
+    return _Refused.apply(value, who, instead, *inputs)

@@ -1,0 +1,1 @@
+"""Deblurrers, one method per file."""

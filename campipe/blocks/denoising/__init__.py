@@ -1,0 +1,1 @@
+"""Denoisers, one method per file."""

@@ -1,0 +1,103 @@
+"""What all denoisers share: where the noise level comes from, mosaics as planes, and noise that grows with the signal."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from campipe.blocks.base import Block
+from campipe.core import pattern as patterns
+from campipe.core.errors import CampipeError, ShapeError
+from campipe.core.frame import Frame
+from campipe.core.shot import Shot
+from campipe.ops.axes import per_channel
+from campipe.ops.levels import levels_of, to_dn, to_unit
+from campipe.ops.noise import deviation, per_colour
+from campipe.ops.planes import pack, pack_table, unpack
+from campipe.ops.stabilise import stabilise, unstabilise
+
+
+class Denoiser(Block):
+    """Take noise away. To be derived from: implement `net(x, sigma)`.
+
+    sigma       standard deviation of the noise, in the unit of the frame's data ("dn": DN), one number, or one per item given as a
+                parameter; None: what the capture's noise profile says of each pixel
+    stabilise   True: noise that grows with the signal is made even by the generalised Anscombe transform, the method run at a sigma of 1,
+                and the exact unbiased inverse taken. False: the method gets a sigma map. It matters where sigma is None.
+
+    A mosaic is denoised as planes, one for each position of its pattern, so that no colours mix. The profile of the result is unknown: its
+    capture holds none. Frames with views and times are denoised picture by picture.
+    """
+
+    slot = "denoise"
+    reads = ("dn", "mosaic", "camera", "linear", "display")
+    primary = "sigma"
+    least: ClassVar[int] = 1  # pixels on a side that a picture has at least
+
+    def __init__(self, sigma: Any = None, stabilise: bool = True, name: str | None = None) -> None:
+        super().__init__(name)
+        self.stabilise = bool(stabilise)
+        if sigma is not None:
+            self.number("sigma", sigma, positive=True)
+
+    def net(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise plain tensors.
+
+        x         (B, C, H, W), floating point; C is 1, 3 or the number of positions of a pattern
+        sigma     standard deviation of the noise in the unit of x, >= 0, broadcasts with x: (B or 1, C or 1, H or 1, W or 1)
+        returns   the shape of x
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does; implement net(x, sigma)")
+
+    def transform(self, frame: Frame, shot: Shot) -> Frame:
+        data = frame.data
+        views = data.shape[1:-3]
+        if frame.space == "dn":
+            black, white = levels_of(frame)
+            data = to_unit(data, black, white)
+        pattern = frame.capture.pattern if frame.space in ("dn", "mosaic") else None
+        tile = (1, 1) if pattern is None else patterns.size(pattern)
+        if min(data.shape[-2] // tile[0], data.shape[-1] // tile[1]) < self.least:
+            wanted = f"{self.least * tile[0]} x {self.least * tile[1]}"
+            raise ShapeError(f"at least {wanted} pixels are needed, but {data.shape[-2]} x {data.shape[-1]} came")
+        if hasattr(self, "sigma"):
+            level = self.value("sigma", frame, shot).to(data.dtype)
+            if frame.space == "dn":
+                level = level / (white - black)
+            planes, cut = pack(data, tile)
+            spread = pack(level.expand_as(data), tile)[0] if level.ndim == data.ndim and level.shape[-1] > 1 else level
+            out = unpack(self._flat(planes, spread, views), tile, cut)
+        else:
+            out = self._by_profile(frame, data, pattern, tile, views)
+        if frame.space == "dn":
+            out = to_dn(out, black, white)
+        return frame.replace(out, noise=None)
+
+    def _by_profile(self, frame: Frame, data: Tensor, pattern: str | None, tile: tuple[int, int], views: Any) -> Tensor:
+        noise = frame.capture.noise
+        if noise is None:
+            raise CampipeError(
+                "the capture says nothing of the noise; give the block sigma=, or the frame S and O, (B, 2), by frame.replace(noise=...)"
+            )
+        if pattern is None and frame.space not in ("dn", "mosaic"):
+            noise = per_colour(noise, None, data.shape[-3])
+        planes, cut = pack(data, tile)
+        if not self.stabilise:
+            return unpack(self._flat(planes, pack(deviation(data, noise), tile)[0], views), tile, cut)
+        shot_part, floor = (per_channel(part, data.ndim).to(data.dtype) for part in pack_table(noise, tile).unbind(1))
+        even = stabilise(planes, shot_part, floor)
+        return unpack(unstabilise(self._flat(even, even.new_ones(()), views), shot_part, floor), tile, cut)
+
+    def _flat(self, planes: Tensor, sigma: Tensor, views: Any) -> Tensor:
+        """Run the net on (B, C, H, W); views and times are items of the batch."""
+        if not views:
+            return self.net(planes, sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
+        spread = sigma.expand(planes.shape) if sigma.ndim else sigma.expand(1, 1, 1, 1)
+        flat = planes.flatten(0, len(views))
+        return self.net(flat, spread.flatten(0, len(views)) if sigma.ndim else spread).reshape(planes.shape)
+
+
+def one_sigma(sigma: Tensor) -> Tensor:
+    """A sigma for each item and channel, (B or 1, C or 1, 1, 1): the root mean square of a map. For methods that know no map."""
+    return sigma if sigma.shape[-2:] == (1, 1) else sigma.square().mean((-2, -1), keepdim=True).sqrt()
