@@ -15,7 +15,7 @@ from campipe.core.errors import CampipeError, ShapeError, SpaceError
 from campipe.core.random import Grid, Key
 from campipe.core.spaces import space as space_row
 
-_STATIC = ("pattern", "camera", "absolute")
+_STATIC = ("pattern", "camera", "absolute", "colour_space")
 _WHOLE = ("item", "frame", "serial", "origin")  # whole numbers, int64
 _TABLES = {"black_level": 3, "white_level": 3, "gain": 3, "noise": 4}  # with so many axes, the last two are positions of the pattern
 
@@ -27,6 +27,7 @@ class Capture:
     pattern        colour filters as the frame's pixel (0, 0) sees them, static; None: no filter
     camera         name of the camera, static
     absolute       True: a scene in absolute units, static
+    colour_space   primaries and transfer function of a frame in "display": "srgb", "display-p3" or "rec2020", static
     black_level    (B,) or (B, h, w) per position of the pattern, DN
     white_level    (B,) or (B, h, w), DN
     gain           (B,) or (B, h, w), DN/e-
@@ -48,6 +49,7 @@ class Capture:
     pattern: str | None = None
     camera: str | None = None
     absolute: bool = False
+    colour_space: str = "srgb"
     black_level: Tensor | None = None
     white_level: Tensor | None = None
     gain: Tensor | None = None
@@ -228,7 +230,7 @@ class Frame:
 
 
 def collate(frames: Sequence[Frame]) -> Frame:
-    """Put frames into one batch along B. They must share space, size, pattern and the set of known capture entries."""
+    """Put frames into one batch along B. They must share space, size, pattern, colour space and the set of known capture entries."""
     first = frames[0]
     for other in frames[1:]:
         if other.space != first.space or other.data.shape[1:] != first.data.shape[1:]:
@@ -240,6 +242,11 @@ def collate(frames: Sequence[Frame]) -> Frame:
             raise ShapeError(
                 f"frames of one batch share their pattern, but {first.capture.pattern} and {other.capture.pattern} came; "
                 f"ask a recipe for one with `pattern: {first.capture.pattern}`"
+            )
+        if other.capture.colour_space != first.capture.colour_space:
+            raise ShapeError(
+                f"frames of one batch share their colour space, but {first.capture.colour_space} and {other.capture.colour_space} came; "
+                f"bring them to one with campipe.isp.Decode and Encode"
             )
     known = [f.capture.tensors() for f in frames]
     if any(k.keys() != known[0].keys() for k in known):

@@ -83,9 +83,18 @@ def test_frames_that_differ_in_pattern_space_or_knowledge_do_not_collate():
         collate([raw(seconds=1.0), raw()])
 
 
+def test_frames_in_different_colour_spaces_do_not_collate():
+    wide = raw().replace(capture=Capture(pattern="RGGB", colour_space="rec2020"))
+    assert collate([wide, wide]).capture.colour_space == "rec2020"
+    with pytest.raises(ShapeError, match="colour space, but rec2020 and srgb"):
+        collate([wide, raw()])
+
+
 def test_a_frame_is_a_pytree_and_pickles():
     frame = raw(seconds=0.5, wb=torch.rand(2, 3))
     doubled = pytree.tree_map(lambda t: t * 2, frame)
+    wide = pytree.tree_map(lambda t: t * 2, frame.replace(capture=frame.capture.replace(colour_space="display-p3")))
+    assert wide.capture.colour_space == "display-p3"
     assert torch.equal(doubled.data, frame.data * 2) and doubled.capture.pattern == "RGGB"
     assert torch.equal(doubled.capture.seconds, frame.capture.seconds * 2)
     again = pickle.loads(pickle.dumps(frame))

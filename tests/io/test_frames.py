@@ -28,9 +28,8 @@ def everything(batch: int) -> Capture:
     }
     shapes |= {"noise": (2, 2, 2), "tone": (), "brightness": (), "clamped": (), "wavelengths": (3,)}
     numbers = {name: torch.rand(batch, *shape, generator=draws) for name, shape in shapes.items()}
-    return Capture(
-        pattern="GBRG", camera="étoile", absolute=True, origin=torch.randint(0, 99, (batch, 2), generator=draws), **whole, **numbers
-    )
+    origin = torch.randint(0, 99, (batch, 2), generator=draws)
+    return Capture(pattern="GBRG", camera="étoile", absolute=True, colour_space="rec2020", origin=origin, **whole, **numbers)
 
 
 def same(a: Frame, b: Frame) -> bool:
