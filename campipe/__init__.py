@@ -50,7 +50,7 @@ _HOME = {
     "register": "campipe.recipe",
     "collate": "campipe.synth",
 }
-_ROOMS = ("blocks", "isp", "optics", "scenes", "sensor")
+_ROOMS = ("blocks", "isp", "measure", "optics", "scenes", "sensor")
 
 __all__ = [
     "Camera",
@@ -75,6 +75,7 @@ __all__ = [
     "develop",
     "isp",
     "load",
+    "measure",
     "optics",
     "read",
     "register",
