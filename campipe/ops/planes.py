@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from campipe.ops.filters import mirror_pad
-
 
 def pack(mosaic: Tensor, tile: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
     """One plane for each position of a repeating tile.
@@ -14,13 +12,13 @@ def pack(mosaic: Tensor, tile: tuple[int, int]) -> tuple[Tensor, tuple[int, int]
     mosaic    (B, ..., 1, H, W); for a tile of 1 x 1 any number of channels
     tile      height and width of the pattern, pixels
     returns   (B, ..., h w, ceil(H / h), ceil(W / w)), position (y, x) as plane y w + x; and (H, W), for `unpack`. A size that is no
-              multiple is filled up with the mirror image, which an even period keeps in phase.
+              multiple is filled up with the pixels one tile before, which keeps every pattern in phase; it is a tile at least.
     """
     h, w = tile
     height, width = mosaic.shape[-2:]
     if tile == (1, 1):
         return mosaic, (height, width)
-    padded = mirror_pad(mirror_pad(mosaic, 0, -height % h, -2), 0, -width % w, -1)
+    padded = _filled(_filled(mosaic, h, -2), w, -1)
     return torch.nn.functional.pixel_unshuffle(padded, h) if h == w else _unshuffle(padded, h, w), (height, width)
 
 
@@ -37,6 +35,13 @@ def pack_table(table: Tensor, tile: tuple[int, int]) -> Tensor:
     if table.ndim == 2:
         return table[:, :, None]
     return table if table.ndim == 3 else table.expand(*table.shape[:2], *tile).flatten(2)
+
+
+def _filled(x: Tensor, period: int, dim: int) -> Tensor:
+    """Continue an axis to a multiple of the period by repeating its last period."""
+    size = x.shape[dim]
+    missing = -size % period
+    return x if missing == 0 else torch.cat([x, x.narrow(dim, size - period, missing)], dim)
 
 
 def _unshuffle(x: Tensor, h: int, w: int) -> Tensor:

@@ -26,8 +26,9 @@ class Denoiser(Block):
     stabilise   True: noise that grows with the signal is made even by the generalised Anscombe transform, the method run at a sigma of 1,
                 and the exact unbiased inverse taken. False: the method gets a sigma map. It matters where sigma is None.
 
-    A mosaic is denoised as planes, one for each position of its pattern, so that no colours mix. The profile of the result is unknown: its
-    capture holds none. Frames with views and times are denoised picture by picture.
+    A mosaic is denoised as planes, one for each position of its pattern, so that no colours mix; `margin` and `least` count pixels of a
+    plane, in a mosaic tiles of the pattern. The profile of the result is unknown: its capture holds none. Frames with views and times are
+    denoised picture by picture. Without noise (a sigma of 0) the picture comes back as it is, but for rounding.
     """
 
     slot = "denoise"
@@ -80,7 +81,7 @@ class Denoiser(Block):
             raise CampipeError(
                 "the capture says nothing of the noise; give the block sigma=, or the frame S and O, (B, 2), by frame.replace(noise=...)"
             )
-        if pattern is None and frame.space not in ("dn", "mosaic"):
+        if pattern is None:
             noise = per_colour(noise, None, data.shape[-3])
         planes, cut = pack(data, tile)
         if not self.stabilise:
@@ -93,9 +94,10 @@ class Denoiser(Block):
         """Run the net on (B, C, H, W); views and times are items of the batch."""
         if not views:
             return self.net(planes, sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
-        spread = sigma.expand(planes.shape) if sigma.ndim else sigma.expand(1, 1, 1, 1)
-        flat = planes.flatten(0, len(views))
-        return self.net(flat, spread.flatten(0, len(views)) if sigma.ndim else spread).reshape(planes.shape)
+        if sigma.ndim == planes.ndim:  # an axis that is one number stays one
+            sigma = sigma.expand(*planes.shape[: len(views) + 1], *sigma.shape[-3:]).flatten(0, len(views))
+        flat = self.net(planes.flatten(0, len(views)), sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
+        return flat.reshape(planes.shape)
 
 
 def one_sigma(sigma: Tensor) -> Tensor:
