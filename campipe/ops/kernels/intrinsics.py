@@ -108,6 +108,20 @@ def wide(typingctx: Any) -> Any:
 
 
 @intrinsic
+def distinct(typingctx: Any) -> Any:
+    """Promise that what the function that calls this writes to is none of what it reads: its arrays of float32 are looked at once, without
+    checks whether they overlap, and with many of them a loop becomes a loop over vectors only by this promise."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        for argument in builder.function.args:
+            if argument.type == ir.FloatType().as_pointer():
+                argument.add_attribute("noalias")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def prefetch(typingctx: Any, array: Any, at: Any) -> Any:
     """Ask the memory for array[at]; harmless wherever that lies."""
 
