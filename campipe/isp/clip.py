@@ -34,9 +34,10 @@ class ClipHighlights(Stage):
             self.number("ceiling", ceiling, positive=True)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
-        return frame.replace(clipped(frame.data, -torch.inf, self._ceiling(frame, shot), leak=self.leak))
+        return frame.replace(clipped(frame.data, -torch.inf, self.limit(frame, shot), leak=self.leak))
 
-    def _ceiling(self, frame: Frame, shot: Shot) -> Tensor | float:
+    def limit(self, frame: Frame, shot: Shot) -> Tensor | float:
+        """The ceiling that holds for this frame: a number, () or (B, 1, 1, 1)."""
         if hasattr(self, "ceiling"):
             return self.value("ceiling", frame, shot)
         gains = frame.capture.wb

@@ -10,6 +10,7 @@ from campipe.core.frame import Capture, Frame
 from campipe.core.law import Law
 from campipe.core.shot import Shot
 from campipe.core.stage import Stage
+from campipe.isp import fused
 from campipe.ops.levels import levels_of, to_unit
 
 
@@ -36,6 +37,9 @@ class Levels(Stage):
 
     def annotate(self, capture: Capture, frame: Frame, shot: Shot) -> Capture:
         return capture.replace(**{n: self._table(n, frame, shot) for n in ("black_level", "white_level") if hasattr(self, n)})
+
+    def offer(self, run: list[Stage], frame: Frame, shot: Shot) -> tuple[int, Frame] | None:
+        return fused.developing(run, frame, shot)
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         return frame.replace(to_unit(frame.data, *self._levels(frame, shot)), space="mosaic")
