@@ -12,9 +12,11 @@ import numpy as np
 import torch
 
 from campipe.core.errors import RawFileError
-from campipe.core.frame import Frame
+from campipe.core.frame import Capture, Frame
 from campipe.io.atomic import appearing
 from campipe.io.checks import existing, single
+from campipe.io.icc import icc_profile, recognised
+from campipe.ops.colour_spaces import colour_space
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -29,14 +31,16 @@ def read_photo(path: str | os.PathLike[str]) -> Frame:
 
     returns   in "display", (1, 3, H, W) float32 in [0, 1]: the file's value over its largest one; grey is repeated
 
-    All 16 bits of a file are kept. The EXIF orientation is applied; colour profiles are not: values are taken as sRGB. The first picture of
-    several is read. Raises RawFileError for alpha, CMYK, floating point, and for files that are damaged or no pictures.
+    All 16 bits of a file are kept, and the EXIF orientation is applied. Values stay as the file has them: where its profile is that of
+    sRGB, Display P3 or Rec. 2020, the capture's colour_space says so, and `campipe.isp.Decode` brings the picture to linear sRGB; with
+    another profile, or none, values are taken as sRGB. The first picture of several is read. Raises RawFileError for alpha, CMYK, floating
+    point, and for files that are damaged or no pictures.
     """
     path = existing(path)
     with open(path, "rb") as file:
         start = file.read(32)
     try:
-        pixels, largest = _read_tiff(path) if start[:4] in _TIFF else _read_picture(path, start)
+        pixels, largest, profile = _read_tiff(path) if start[:4] in _TIFF else _read_picture(path, start)
     except RawFileError:
         raise
     except Exception as problem:  # decoders raise all sorts of errors on damaged files
@@ -45,7 +49,8 @@ def read_photo(path: str | os.PathLike[str]) -> Frame:
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
         raise RawFileError(f"{path} is an array of {pixels.shape}, but a picture is grey or RGB; save it as one of those")
     values = np.moveaxis(pixels, 2, 0).astype(np.float32) / np.float32(largest)
-    return Frame(torch.from_numpy(np.array(np.broadcast_to(values, (3, *values.shape[1:])), order="C"))[None], "display")
+    data = torch.from_numpy(np.array(np.broadcast_to(values, (3, *values.shape[1:])), order="C"))[None]
+    return Frame(data, "display", Capture(colour_space=recognised(profile) or "srgb"))
 
 
 def write_photo(path: str | os.PathLike[str], frame: Frame, *, bits: int = 8, quality: int = 95) -> None:
@@ -54,6 +59,8 @@ def write_photo(path: str | os.PathLike[str], frame: Frame, *, bits: int = 8, qu
     frame     one item in "display"; values are rounded to the nearest step and clipped to [0, 1]
     bits      8 or 16 per channel
     quality   of a JPEG, 1 to 100; colour is never subsampled
+
+    The ICC profile of the capture's colour space is embedded, that of sRGB too.
     """
     path, frame = Path(path), single(frame, path).expect("display")
     suffix = path.suffix.lower()
@@ -62,18 +69,20 @@ def write_photo(path: str | os.PathLike[str], frame: Frame, *, bits: int = 8, qu
     if bits not in (8, 16) or (bits == 16 and suffix in (".jpg", ".jpeg")):
         raise RawFileError(f"a picture has 8 bits, or as .png or .tif 16, but {bits} for {path.name} came; change bits= or the suffix")
     pixels = quantise(frame, bits)
+    profile = icc_profile(colour_space(frame.capture.colour_space).name, grey=pixels.ndim == 2)
     with appearing(path) as temporary:
         if suffix in (".tif", ".tiff"):
             import tifffile
 
-            tifffile.imwrite(temporary, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack", metadata=None, software="campipe")
+            kind: Any = "rgb" if pixels.ndim == 3 else "minisblack"
+            tifffile.imwrite(temporary, pixels, photometric=kind, metadata=None, software="campipe", iccprofile=profile)
         elif bits == 16:
-            temporary.write_bytes(_png16(pixels))
+            temporary.write_bytes(_png16(pixels, profile))
         else:
             import imageio.v3 as iio
 
             options: dict[str, Any] = {} if suffix == ".png" else {"quality": quality, "subsampling": 0}
-            iio.imwrite(temporary, pixels, plugin="pillow", extension=suffix, **options)
+            iio.imwrite(temporary, pixels, plugin="pillow", extension=suffix, icc_profile=profile, **options)
 
 
 def quantise(frame: Frame, bits: int) -> np.ndarray:
@@ -87,25 +96,25 @@ def quantise(frame: Frame, bits: int) -> np.ndarray:
     return np.ascontiguousarray(whole[..., 0] if whole.shape[2] == 1 else whole)
 
 
-def _read_picture(path: Path, start: bytes) -> tuple[np.ndarray, int]:
-    """Pixels, and the largest value that they could have."""
+def _read_picture(path: Path, start: bytes) -> tuple[np.ndarray, int, bytes | None]:
+    """Pixels, the largest value that they could have, and the colour profile."""
     import imageio.v3 as iio
 
     file: Any
     with iio.imopen(path, "r", plugin="pillow") as file:
         about = file.metadata(index=0, exclude_applied=False)
-        mode = about["mode"]
+        mode, profile = about["mode"], about.get("icc_profile")
         if "transparency" in about or (mode not in _PLAIN and "a" in mode.lower() and mode != "LAB"):
             raise RawFileError(_ALPHA.format(path=path))
         if mode not in _PLAIN:
             raise RawFileError(f"{path} is a picture in {mode}, but grey or RGB is needed; convert it first")
         # Pillow hands 16-bit colour over as 8 bits, without a word.
         if start.startswith(_PNG) and start[24:26] == b"\x10\x02":
-            return _upright(_read_png16(path), _orientation(about.get("exif"))), 65535
+            return _upright(_read_png16(path), _orientation(about.get("exif"))), 65535, profile
         pixels = file.read(index=0, rotate=True)
     if pixels.dtype == bool:
-        return pixels, 1
-    return pixels, 255 if pixels.dtype == np.uint8 else 65535
+        return pixels, 1, profile
+    return pixels, 255 if pixels.dtype == np.uint8 else 65535, profile
 
 
 def _read_png16(path: Path) -> np.ndarray:
@@ -115,8 +124,8 @@ def _read_png16(path: Path) -> np.ndarray:
     return np.asarray(read_image_png_u16(os.fspath(path), "rgb"))
 
 
-def _read_tiff(path: Path) -> tuple[np.ndarray, int]:
-    """Pixels, (H, W) or (H, W, C), and the largest value that they could have."""
+def _read_tiff(path: Path) -> tuple[np.ndarray, int, bytes | None]:
+    """Pixels, (H, W) or (H, W, C), the largest value that they could have, and the colour profile."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
@@ -146,8 +155,8 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, int]:
         elif page.photometric == 0:
             pixels = largest - pixels
         pixels = np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
-        orientation = page.tags.valueof(274, 1)
-    return _upright(pixels, int(orientation)), largest
+        orientation, profile = page.tags.valueof(274, 1), page.tags.valueof(34675)
+    return _upright(pixels, int(orientation)), largest, profile
 
 
 def _orientation(exif: bytes | None) -> int:
@@ -171,7 +180,7 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def _png16(pixels: np.ndarray) -> bytes:
+def _png16(pixels: np.ndarray, profile: bytes) -> bytes:
     """The bytes of a 16-bit PNG file, (H, W) or (H, W, 3) uint16, each row as its difference to the one above (PNG 1.2, filter 2)."""
     height, width = pixels.shape[:2]
     rows = np.ascontiguousarray(pixels.astype(">u2")).view(np.uint8).reshape(height, -1)
@@ -183,7 +192,8 @@ def _png16(pixels: np.ndarray) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     header = struct.pack(">IIBBBBB", width, height, 16, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
-    return _PNG + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6)) + chunk(b"IEND", b"")
+    colour = chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
+    return _PNG + chunk(b"IHDR", header) + colour + chunk(b"IDAT", zlib.compress(filtered.tobytes(), 6)) + chunk(b"IEND", b"")
 
 
 def _line(problem: Exception) -> str:

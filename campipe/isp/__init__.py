@@ -1,11 +1,37 @@
 """Raw numbers to a picture. One stage is a file here; `campipe.developing` puts them in a row with a demosaicker."""
 
+from campipe.isp.auto_white_balance import AutoWhiteBalance, TemperatureBalance
 from campipe.isp.clip import Clip, ClipHighlights
 from campipe.isp.colour_matrix import ColourMatrix
+from campipe.isp.defects import CorrectDefects
+from campipe.isp.dual_illuminant import DualIlluminantMatrix
+from campipe.isp.encode import Decode, Encode
 from campipe.isp.exposure import Exposure
+from campipe.isp.green_equalisation import EqualiseGreens
+from campipe.isp.highlights import RecoverHighlights
 from campipe.isp.levels import Levels
+from campipe.isp.shading import CorrectShading
 from campipe.isp.srgb import SrgbEncode
 from campipe.isp.tone_curve import ToneCurve
 from campipe.isp.white_balance import SceneBalance, WhiteBalance
 
-__all__ = ["Clip", "ClipHighlights", "ColourMatrix", "Exposure", "Levels", "SceneBalance", "SrgbEncode", "ToneCurve", "WhiteBalance"]
+__all__ = [
+    "AutoWhiteBalance",
+    "Clip",
+    "ClipHighlights",
+    "ColourMatrix",
+    "CorrectDefects",
+    "CorrectShading",
+    "Decode",
+    "DualIlluminantMatrix",
+    "Encode",
+    "EqualiseGreens",
+    "Exposure",
+    "Levels",
+    "RecoverHighlights",
+    "SceneBalance",
+    "SrgbEncode",
+    "TemperatureBalance",
+    "ToneCurve",
+    "WhiteBalance",
+]

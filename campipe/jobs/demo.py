@@ -17,6 +17,7 @@ from campipe.core.frame import Frame
 from campipe.core.random import Key
 from campipe.io.atomic import write_bytes
 from campipe.io.files import read, write
+from campipe.isp.encode import in_srgb
 from campipe.report.demo_page import Shot, demo_page
 from campipe.report.noise import noise_statistics
 from campipe.synth.photos import Photos
@@ -92,7 +93,7 @@ def _take(setting: Setting, path: Path, centre: tuple[float, float], out: Path, 
     folder = Path("shots", f"{path.stem}-{setting.camera}-iso{setting.iso:g}")
     key = key.fold(folder.name)
     camera = Camera.load(setting.camera)
-    scene = _smaller(camera.unprocess(read(path), cct=LIGHT["cct"], tone=LIGHT["tone"], brightness=LIGHT["brightness"]))
+    scene = _smaller(camera.unprocess(in_srgb(read(path)), cct=LIGHT["cct"], tone=LIGHT["tone"], brightness=LIGHT["brightness"]))
     iso, ev, seconds = setting.iso, setting.ev, setting.seconds
     noisy = camera.capture(scene, iso=iso, ev=ev, seconds=seconds, key=key)
     clean = camera.capture(scene, iso=iso, ev=ev, seconds=seconds, key=key, noise=False)

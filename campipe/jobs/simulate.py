@@ -11,6 +11,7 @@ from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.core.random import Key
 from campipe.io.files import PICTURES, read, write
+from campipe.isp.encode import in_srgb
 
 RAW_SUFFIXES = (".dng",)
 
@@ -68,7 +69,7 @@ def simulate(
     _check_places(out, clean, png)
     body = Camera.load(camera, serial)
     key = Key(seed)
-    scene = body.unprocess(read(photo), key=key)
+    scene = body.unprocess(in_srgb(read(photo)), key=key)
     raw = body.capture(scene, iso=iso, ev=ev, seconds=seconds, key=key)
     files = {out: "raw"}
     write(out, raw)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from campipe.core.errors import CampipeError, ShapeError
+from campipe.core.errors import CampipeError, ShapeError, SpaceError
 from campipe.core.frame import Capture, Frame
 from campipe.core.shot import Shot
 from campipe.core.stage import Stage
@@ -30,7 +30,7 @@ def unprocess(
 ) -> Frame:
     """Turn a photo into the scene light that a camera would have rendered to it.
 
-    photo         in "display", or "linear" before its encoding, (B, 3, H, W)
+    photo         in "display", sRGB, or "linear" before its encoding, (B, 3, H, W)
     wb            (3,) or (B, 3), white-balance gains, green = 1; None: 1
     cam_to_srgb   (3, 3) or (B, 3, 3), white-balanced camera RGB to linear sRGB, rows sum to 1; None: the identity
     cam_to_xyz    (3, 3) or (B, 3, 3), to XYZ (D50), or None: only noted in the capture
@@ -43,6 +43,10 @@ def unprocess(
     out negative, and stay so. Gradient: exact but at the ends of a tone curve of strength 1 (see `tone_curve_inverse`).
     """
     photo.expect("display", "linear")
+    if photo.capture.colour_space != "srgb":
+        raise SpaceError(
+            f"a photo in srgb is needed, but one in {photo.capture.colour_space} came; isp.Decode() brings it to linear sRGB"
+        )
     if photo.data.shape[-3] != 3 and not mono:
         raise ShapeError(f"a photo to be unprocessed has 3 channels, but {photo.data.shape[-3]} came; repeat the grey one three times")
     given: dict[str, tuple[Any, tuple[int, ...]]] = {"tone": (tone, ()), "brightness": (brightness, ())}

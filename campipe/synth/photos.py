@@ -10,6 +10,7 @@ from pathlib import Path
 from campipe.core.errors import RawFileError
 from campipe.core.frame import Frame
 from campipe.io.files import PHOTOS, read
+from campipe.isp.encode import in_srgb
 
 _CACHE_BYTES = 2**28
 _cache: OrderedDict[tuple[str, int, int], Frame] = OrderedDict()
@@ -53,7 +54,7 @@ class Photos:
         return self.names[index % len(self.names)]
 
     def read(self, index: int) -> Frame:
-        """The photo that sample `index` takes: Frame in "display", (1, 3, H, W)."""
+        """The photo that sample `index` takes: Frame in "display", sRGB, (1, 3, H, W)."""
         path = self.root / self.name(index)
         try:
             stat = path.stat()
@@ -61,7 +62,7 @@ class Photos:
             raise RawFileError(f"the photo {path} was there and cannot be read any more ({problem.strerror}); put it back") from None
         known = (str(path), stat.st_mtime_ns, stat.st_size)
         if known not in _cache:
-            _cache[known] = read(path)
+            _cache[known] = in_srgb(read(path))
             while len(_cache) > 1 and sum(frame.data.nbytes for frame in _cache.values()) > _CACHE_BYTES:
                 _cache.popitem(last=False)
         _cache.move_to_end(known)

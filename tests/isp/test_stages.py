@@ -23,6 +23,11 @@ CAPTURE = Capture(
     black_level=[64.0, 65.0],
     white_level=[1023.0, 1000.0],
 )
+# A camera under standard light A and under D65: XYZ to its own RGB, and balanced RGB to XYZ (D50).
+CAMERA_1 = [[0.9512, -0.3306, 0.0012], [-0.4406, 1.2110, 0.2580], [-0.0715, 0.1712, 0.7102]]
+CAMERA_2 = [[0.9020, -0.2890, -0.0715], [-0.4535, 1.2436, 0.2348], [-0.0934, 0.1919, 0.7086]]
+FORWARD_1 = [[0.70, 0.20, 0.06], [0.27, 0.85, -0.12], [0.01, -0.12, 0.93]]
+FORWARD_2 = [[0.68, 0.18, 0.10], [0.25, 0.80, -0.05], [0.02, -0.15, 0.95]]
 CHANNELS = {"dn": 1, "mosaic": 1, "scene": 3, "camera": 3, "linear": 3, "display": 3}
 
 # Every stage in the ways that it can be made, with a space that it reads.
@@ -33,16 +38,30 @@ STAGES: list[tuple[Stage, str]] = [
     (isp.WhiteBalance(), "mosaic"),
     (isp.WhiteBalance(), "camera"),
     (isp.WhiteBalance([1.5, 1.0, 2.0]), "mosaic"),
+    (isp.TemperatureBalance(), "mosaic"),
+    (isp.TemperatureBalance(3200.0, 4.0, CAMERA_1), "camera"),
     (isp.SceneBalance(), "scene"),
+    (isp.CorrectShading([[1.0, 1.5, 2.0], [1.2, 1.1, 1.6]], width=6, height=4), "mosaic"),
+    (isp.CorrectShading(torch.linspace(1, 3, 36).reshape(3, 3, 4).tolist(), width=6, height=4), "mosaic"),
+    (isp.CorrectShading(torch.linspace(1, 3, 24).reshape(4, 2, 3).tolist(), width=6, height=4, cells=True), "mosaic"),
+    (isp.CorrectShading(coefficients=(-0.3, 0.1), width=6, height=4), "camera"),
+    (isp.RecoverHighlights("clip"), "mosaic"),
+    (isp.RecoverHighlights("blend"), "camera"),
     (isp.ClipHighlights(), "mosaic"),
     (isp.ClipHighlights(ceiling=0.6, leak=0.1), "camera"),
     (isp.ColourMatrix(), "camera"),
     (isp.ColourMatrix(MATRIX.tolist()), "camera"),
+    (isp.DualIlluminantMatrix(CAMERA_1, CAMERA_2), "camera"),
+    (isp.DualIlluminantMatrix(CAMERA_1, CAMERA_2, 2850.0, 6500.0, FORWARD_1, FORWARD_2), "camera"),
     (isp.Exposure(), "linear"),
     (isp.Exposure(ev=1.5, brightness=0.7), "linear"),
     (isp.ToneCurve(), "linear"),
     (isp.ToneCurve(0.4), "linear"),
     (isp.SrgbEncode(), "linear"),
+    (isp.Encode(), "linear"),
+    (isp.Encode("rec2020"), "linear"),
+    (isp.Decode(), "display"),
+    (isp.Decode("display-p3"), "display"),
     (isp.Clip(), "display"),
     (isp.Clip(-0.2, 0.7, leak=0.5), "linear"),
 ]
@@ -54,9 +73,12 @@ def frame(space: str, *, seed: int = 0, rank: int = 4, dtype: torch.dtype = torc
     data = torch.rand(2, *views, CHANNELS[space], 4, 6, generator=torch.Generator().manual_seed(seed), dtype=dtype)
     return Frame(data * 1000 if space == "dn" else data * 1.4 - 0.2, space, CAPTURE)
 
+# Stages that look at more than one pixel: each has its contract in a file of its own.
+WIDE = {"AutoWhiteBalance", "CorrectDefects", "EqualiseGreens"}
+
 
 def test_the_list_holds_every_stage():
-    assert {type(stage).__name__ for stage, _ in STAGES} == set(isp.__all__)
+    assert {type(stage).__name__ for stage, _ in STAGES} | WIDE == set(isp.__all__)
 
 
 @EVERY
@@ -121,7 +143,7 @@ def test_the_law_of_a_certain_value_is_the_value(stage, space):
     try:
         law = stage.moments(f)
     except LawError:
-        assert isinstance(stage, (isp.Clip, isp.ClipHighlights))
+        assert isinstance(stage, (isp.Clip, isp.ClipHighlights, isp.RecoverHighlights))
         return
     out = stage(f)
     assert law.space == out.space
