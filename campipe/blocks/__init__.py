@@ -17,7 +17,14 @@ _FILLERS: dict[str, dict[str, str]] = {
         "bilinear": "campipe.blocks.demosaicking.bilinear:Bilinear",
         "malvar": "campipe.blocks.demosaicking.malvar:Malvar",
     },
-    "denoise": {},
+    "denoise": {
+        "bilateral": "campipe.blocks.denoising.bilateral:Bilateral",
+        "dct": "campipe.blocks.denoising.dct:SlidingDct",
+        "fourier": "campipe.blocks.denoising.fourier:FourierThreshold",
+        "guided": "campipe.blocks.denoising.guided:Guided",
+        "tv": "campipe.blocks.denoising.tv:TotalVariation",
+        "wavelet": "campipe.blocks.denoising.wavelet:Wavelet",
+    },
     "deblur": {},
 }
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from campipe.ops.unbiased import correction
 
-_LEAST_FLOOR = 1e-14  # variance that takes the place of none at all: 1e-7 of the white level is below the last digit of float32
+_LEAST = 1e-10  # variance that takes the place of none at all: 1e-5 of the white level, less than a step of 16 bits
 
 
 def stabilise(value: Tensor, shot: Tensor, floor: Tensor) -> Tensor:
@@ -55,8 +55,8 @@ def unstabilise(value: Tensor, shot: Tensor, floor: Tensor) -> Tensor:
 
 
 def _parts(value: Tensor, shot: Tensor, floor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """S and O, not negative and not both 0, and the root of O."""
+    """S and O, not negative, not both next to nothing, and the root of O."""
     shot, floor = shot.to(value.dtype).clamp_min(0), floor.to(value.dtype).clamp_min(0)
-    floor = torch.where((shot == 0) & (floor < _LEAST_FLOOR), _LEAST_FLOOR, floor)
+    floor = torch.where(shot + floor < _LEAST, _LEAST, floor)
     positive = floor > 0
     return shot, floor, torch.where(positive, torch.where(positive, floor, 1).sqrt(), 0)

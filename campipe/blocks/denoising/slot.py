@@ -52,6 +52,9 @@ class Denoiser(Block):
         raise NotImplementedError(f"{type(self).__name__} does not say what it does; implement net(x, sigma)")
 
     def transform(self, frame: Frame, shot: Shot) -> Frame:
+        for name in self._positive:
+            if name != "sigma" and ".".join([*shot.path, name]) in (shot.parameters or {}):
+                raise CampipeError(f"{name} is one number for the whole batch; give it to the block, or give sigma per item")
         data = frame.data
         views = data.shape[1:-3]
         if frame.space == "dn":
