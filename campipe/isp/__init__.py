@@ -3,6 +3,7 @@
 from campipe.isp.auto_white_balance import AutoWhiteBalance, TemperatureBalance
 from campipe.isp.clip import Clip, ClipHighlights
 from campipe.isp.colour_matrix import ColourMatrix
+from campipe.isp.curves import FilmicCurve, LinearCurve, PointsCurve, PowerCurve
 from campipe.isp.defects import CorrectDefects
 from campipe.isp.dual_illuminant import DualIlluminantMatrix
 from campipe.isp.encode import Decode, Encode
@@ -27,7 +28,11 @@ __all__ = [
     "Encode",
     "EqualiseGreens",
     "Exposure",
+    "FilmicCurve",
     "Levels",
+    "LinearCurve",
+    "PointsCurve",
+    "PowerCurve",
     "RecoverHighlights",
     "SceneBalance",
     "SrgbEncode",
