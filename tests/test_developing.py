@@ -11,9 +11,10 @@ from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError, SpaceError
 from campipe.core.frame import Capture, Frame
 from campipe.core.pipeline import Pipeline
-from campipe.developing import develop, developing_pipeline, render, rendering_pipeline
+from campipe.developing import develop, develop_integers, developing_pipeline, fitting_demosaicker, render, rendering_pipeline
+from campipe.io.photos import quantise
 from campipe.isp import ClipHighlights, ColourMatrix, Levels, WhiteBalance
-from campipe.ops.colour import apply_matrix, srgb_encode
+from campipe.ops.colour import apply_matrix, srgb_decode, srgb_encode
 from campipe.ops.levels import to_dn
 from campipe.scenes import unprocess
 
@@ -103,6 +104,39 @@ def test_a_block_may_be_given_in_place_of_a_name():
         develop(Frame(smooth(), "scene"))
 
 
+def test_a_demosaicker_is_picked_by_the_colour_filters():
+    frame = raw(smooth(), wb=WB)
+    assert fitting_demosaicker(frame) == fitting_demosaicker(raw(smooth()[:, :1], None)) == "malvar"
+    assert torch.equal(develop(frame).data, develop(frame, demosaick="malvar").data)
+    xtrans = frame.replace(pattern="GGRGGBGGBGGRBRGRBGGGBGGRGGRGGBRBGBRG")
+    fit = [name for name in blocks.names("demosaick") if getattr(blocks.demosaick(name), "patterns", "bayer") == "xtrans"]
+    assert fitting_demosaicker(xtrans) == (fit or ["malvar"])[0]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_whole_numbers_are_the_picture_rounded(bits):
+    numbers = torch.Generator().manual_seed(1)
+    frame = raw(torch.rand(2, 3, 51, 47, generator=numbers), wb=WB, cam_to_srgb=MATRIX[None], tone=[0.3])
+    for given in (frame, frame.replace(frame.data.double()), raw(smooth()[:, :1], None)):
+        whole = develop_integers(given, bits=bits, exposure=0.5)
+        picture = develop(given, exposure=0.5)
+        for i in range(picture.batch):
+            assert np.array_equal(whole[i].numpy(), quantise(picture.item(i), bits))
+    assert whole.dtype == (torch.uint8 if bits == 8 else torch.uint16) and whole.is_contiguous()
+
+
+def test_whole_numbers_that_cannot_be_are_refused():
+    frame = raw(smooth())
+    with pytest.raises(CampipeError, match="8 or 16 bits"):
+        develop_integers(frame, bits=10)
+    frame.data[..., 5, 5] = torch.nan
+    for given in (frame, frame.replace(frame.data.double())):
+        with pytest.raises(CampipeError, match="finite"):
+            develop_integers(given)
+    with pytest.raises(SpaceError, match="'dn'"):
+        develop_integers(Frame(smooth(), "scene"))
+
+
 def test_a_gradient_travels_from_the_picture_to_raw_numbers_and_to_the_matrix():
     pipeline = developing_pipeline()
     frame = raw(smooth(), wb=WB, cam_to_srgb=MATRIX[None])
@@ -164,6 +198,13 @@ def test_libraw_develops_the_same_picture(shared, figure):
     figure("LibRaw, Nikon D750 developed alike, largest difference of 65535", apart, "at most 4")
     assert apart <= 4
     assert ours.std() > 1000  # a picture, not a blank
+
+    # The same by the one pass of `develop`, which ends in display values.
+    encoded = develop(frame, demosaick="bilinear", exposure=-np.log2(lowest)).data[0]
+    ours = srgb_decode(encoded.double()).permute(1, 2, 0).numpy() * 65535
+    apart = np.abs(ours - full)[4:-4, 4:-4].max()
+    figure("LibRaw, Nikon D750 developed in one pass, largest difference of 65535", apart, "at most 4")
+    assert apart <= 4
 
     m = balanced.data[0, 0]
     quarter = torch.stack([m[0::2, 0::2], (m[0::2, 1::2] + m[1::2, 0::2]) / 2, m[1::2, 1::2]])[None]

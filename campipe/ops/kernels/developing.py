@@ -18,24 +18,27 @@ from campipe.ops.kernels.memory import empty
 
 LARGEST_PERIOD = 64
 """Pixels after which the levels and gains must repeat."""
-_ROWS = 32
+ROWS, COLUMNS = 32, 512
+"""Pixels of a window: even numbers, and few enough that its strip, planes and scratch stay in the second-level cache."""
+CEILING = 13
+"""Column of the numbers of an item, after those that `developing_rows` reads."""
 
 
 @dataclass(frozen=True)
 class Developing:
     """What happens to raw numbers, in this order; a step that is None is left out. All in float32.
 
-        v = (dn - black) / span           black, span   (B, h, w), DN, by place of the pattern; span: white less black level
-        v = v * gain                      gain          (B, h, w)
-        v = min(v, ceiling)               ceiling       (B,)
+        v = (dn - black) / span           black, span   (B or 1, h, w), DN, by place of the pattern; span: white less black level
+        v = v * gain                      gain          (B or 1, h, w)
+        v = min(v, ceiling)               ceiling       (B or 1,)
         rgb = demosaick(v)                method        a name in `campipe.ops.kernels.demosaick_rows.STRIPS`
-        rgb = matrix rgb                  matrix        (B, 3, 3)
-        rgb = rgb * factor                factor        (B,)
-        rgb = tone_curve(rgb, strength)   strength      (B,)
+        rgb = matrix rgb                  matrix        (B or 1, 3, 3)
+        rgb = rgb * factor                factor        (B or 1,)
+        rgb = tone_curve(rgb, strength)   strength      (B or 1,)
         rgb = srgb_encode(rgb)
         rgb = min(max(rgb, low), high)    limits        (low, high)
 
-    The three tables have one shape.
+    The tables are of one size; each number has a row for every item, or one for all.
     """
 
     pattern: str
@@ -74,7 +77,7 @@ def develop(raw: Tensor, plan: Developing) -> Tensor:
     flat, plane = out.view(-1).numpy(), height * width
 
     def finish(planes: np.ndarray, numbers: np.ndarray, item: int, top: int, left: int) -> None:
-        finish_planes(planes, numbers, _steps(plan), flat, 3 * item * plane + top * width + left, plane, width)
+        finish_planes(planes, numbers, flat, 3 * item * plane + top * width + left, plane, width)
 
     _over_windows(raw, plan, lambda columns: finish)
     return out
@@ -97,7 +100,7 @@ def develop_integers(raw: Tensor, plan: Developing, bits: int) -> tuple[Tensor, 
         def finish(planes: np.ndarray, numbers: np.ndarray, item: int, top: int, left: int) -> None:
             rows = scratch[: 3 * planes.shape[2]].reshape(3, -1)
             at = 3 * ((item * height + top) * width + left)
-            if finish_integers(planes, numbers, _steps(plan), flat, at, 3 * width, top_value, rows):
+            if finish_integers(planes, numbers, flat, at, 3 * width, top_value, rows):
                 odd[0] = 1
 
         return finish
@@ -110,21 +113,16 @@ Finish = Callable[[np.ndarray, np.ndarray, int, int, int], None]
 """Takes three planes of a window, the item's numbers, the item, and the window's first row and column."""
 
 
-def _steps(plan: Developing) -> int:
-    return (plan.matrix is not None) + 2 * (plan.strength is not None)
-
-
 def _numbers(plan: Developing, batch: int) -> np.ndarray:
     """(B, 14): what `finish_planes` takes, and the ceiling."""
-    numbers = torch.zeros(batch, 14)
-    if plan.matrix is not None:
-        numbers[:, :9] = plan.matrix.reshape(-1, 9)
+    numbers = torch.zeros(batch, CEILING + 1)
+    numbers[:, :9] = (torch.eye(3) if plan.matrix is None else plan.matrix).reshape(-1, 9)
     numbers[:, 9] = plan.factor
     if plan.strength is not None:
         numbers[:, 10] = plan.strength
     low, high = plan.limits or (-math.inf, math.inf)
     numbers[:, 11], numbers[:, 12] = low, high
-    numbers[:, 13] = math.inf if plan.ceiling is None else plan.ceiling
+    numbers[:, CEILING] = math.inf if plan.ceiling is None else plan.ceiling
     return numbers.numpy()
 
 
@@ -136,44 +134,48 @@ def _over_windows(raw: Tensor, plan: Developing, finisher: Callable[[int], Finis
 
     strip, margin, planes = STRIPS[plan.method]
     batch, _, height, width = raw.shape
-    tables = torch.stack([plan.black, plan.span, plan.gain], 1).expand(batch, -1, -1, -1).contiguous().numpy()
+    tables = torch.stack([t.expand(batch, -1, -1) for t in (plan.black, plan.span, plan.gain)], 1).contiguous().numpy()
     numbers = _numbers(plan, batch)
-    light, base, item_step, row_step = _flat(raw)
+    light, item_step, row_step = _flat(raw)
     red_y, red_x = divmod(plan.pattern.index("R"), 2)
-    columns, period = min(width, 256 if planes > 1 else 512), tables.shape[3]
-    bands = -(-height // _ROWS)
+    bands, broadest, period = -(-height // ROWS), min(width, COLUMNS), tables.shape[3]
 
     def work(first: int, last: int) -> None:
-        tall, broad = _ROWS + 2 * margin, columns + 2 * margin
-        window, room = np.empty(tall * broad, np.float32), np.empty(planes * tall * broad, np.float32)
-        result = np.empty(3 * _ROWS * columns, np.float32)
-        repeated = np.empty((3, tables.shape[2], broad + period), np.float32)
-        finish = finisher(columns)
+        padded, spare, result = (_Scratch(n, ROWS + 2 * edge, broadest + 2 * edge) for n, edge in ((1, margin), (planes, margin), (3, 0)))
+        repeated = np.empty((3, tables.shape[2], broadest + 2 * margin + period), np.float32)
+        finish = finisher(broadest)
         known = -1
         for band in range(first, last):
-            item, top = band // bands, band % bands * _ROWS
+            item, top = band // bands, band % bands * ROWS
             if item != known:
                 spread(tables[item], repeated)
                 known = item
-            rows = min(_ROWS, height - top)
-            tall = rows + 2 * margin
-            for left in range(0, width, columns):
-                wide = min(columns, width - left)
-                broad = wide + 2 * margin
-                padded, piece = window[: tall * broad].reshape(tall, broad), result[: 3 * rows * wide].reshape(3, rows, wide)
-                fill_strip(
-                    light, base + item * item_step, row_step, (height, width), top, left, margin, repeated, period, numbers[item, 13], padded
-                )
-                # Margins, rows and columns of windows are even: each of them begins with the same position of the pattern.
-                strip(padded, red_y, red_x, piece, room[: planes * tall * broad].reshape(planes, tall, broad))
+            start, ceiling = item * item_step, numbers[item, CEILING]
+            for left in range(0, width, COLUMNS):
+                rows, columns = min(ROWS, height - top), min(COLUMNS, width - left)
+                inner, outer = (rows, columns), (rows + 2 * margin, columns + 2 * margin)
+                piece, window = result(*inner), padded(*outer)[0]
+                fill_strip(light, start, row_step, (height, width), top, left, margin, repeated, period, ceiling, window)
+                # Margins, ROWS and COLUMNS are even: each window begins with the same position of the pattern.
+                strip(window, red_y, red_x, piece, spare(*outer))
                 finish(piece, numbers[item], item, top, left)
 
-    over_rows(work, batch * bands, _ROWS * width)
+    over_rows(work, batch * bands, ROWS * width)
 
 
-def _flat(raw: Tensor) -> tuple[np.ndarray, int, int, int]:
-    """The stretch of memory that the planes lie in, the place of the first pixel, and the distances of items and rows."""
+class _Scratch:
+    """Memory for planes of different sizes, one after the other, each of them contiguous."""
+
+    def __init__(self, planes: int, rows: int, columns: int) -> None:
+        self.planes, self.memory = planes, np.empty(planes * rows * columns, np.float32)
+
+    def __call__(self, rows: int, columns: int) -> np.ndarray:
+        return self.memory[: self.planes * rows * columns].reshape(self.planes, rows, columns)
+
+
+def _flat(raw: Tensor) -> tuple[np.ndarray, int, int]:
+    """The stretch of memory that the planes lie in, and the distances of their items and rows."""
     raw = raw.detach()
     raw = raw if raw.stride(-1) == 1 or raw.shape[-1] == 1 else raw.contiguous()
     span = sum((n - 1) * step for n, step in zip(raw.shape, raw.stride(), strict=True)) + 1
-    return raw.as_strided((span,), (1,)).numpy(), 0, raw.stride(0), raw.stride(2)
+    return raw.as_strided((span,), (1,)).numpy(), raw.stride(0), raw.stride(2)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from campipe.ops.kernels.developing_encode import encoded
-from campipe.ops.kernels.intrinsics import bits_of, fma
+from campipe.ops.kernels.developing_encode import encoded, limited
+from campipe.ops.kernels.intrinsics import bits_of, distinct, fma, wide
 from campipe.ops.kernels.jit import compiled, inlined
 
 GAIN, STRENGTH, LOW, HIGH = 9, 10, 11, 12
 """Columns of `numbers`, after the nine of the matrix, row by row."""
-HAS_MATRIX, HAS_TONE = 1, 2
-"""Bits of `steps`."""
 _ZERO, _ONE, _TWO, _THREE = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
 _ROUND = np.float32(3 << 22)  # added to a number, it leaves the nearest whole one, half to even, in the lowest bits
 _WHOLE = np.int32(0xFFFF)
@@ -81,62 +79,64 @@ def _toned(v, strength):
 
 
 @inlined
-def _limited(v, low, high):
+def _between(v, low, high):
     v = low if v < low else v
     return high if v > high else v
 
 
 @compiled
-def _mix(red, green, blue, a, b, c, gain, out):
-    """One channel of one row: what the matrix makes of three planes, times the exposure."""
+def _plain_row(red, green, blue, a, b, c, gain, low, high, out):
+    distinct()
+    wide()
     for j in range(out.shape[0]):
-        out[j] = fma(c, blue[j], fma(b, green[j], a * red[j])) * gain
+        v = fma(c, blue[j], fma(b, green[j], a * red[j])) * gain
+        out[j] = _between(limited(v), low, high)
 
 
 @compiled
-def _scale(plane, gain, out):
+def _toned_row(red, green, blue, a, b, c, gain, strength, low, high, out):
+    distinct()
+    wide()
     for j in range(out.shape[0]):
-        out[j] = plane[j] * gain
+        v = fma(c, blue[j], fma(b, green[j], a * red[j])) * gain
+        out[j] = _between(limited(_toned(v, strength)), low, high)
 
 
 @compiled
-def _tone(strength, out):
+def _endless_row(red, green, blue, a, b, c, gain, strength, low, high, out):
+    distinct()
+    wide()
     for j in range(out.shape[0]):
-        out[j] = _toned(out[j], strength)
-
-
-@compiled
-def _encode(low, high, out):
-    for j in range(out.shape[0]):
-        out[j] = _limited(encoded(out[j]), low, high)
+        v = fma(c, blue[j], fma(b, green[j], a * red[j])) * gain
+        out[j] = _between(encoded(_toned(v, strength)), low, high)
 
 
 @inlined
-def _finish_row(planes, i, channel, numbers, steps, out):
-    m, gain = numbers[3 * channel :], numbers[GAIN]
-    if steps & HAS_MATRIX:
-        _mix(planes[0, i], planes[1, i], planes[2, i], m[0], m[1], m[2], gain, out)
+def _finish_row(planes, i, channel, numbers, out):
+    """What the display shows of one row in one channel."""
+    red, green, blue, m = planes[0, i], planes[1, i], planes[2, i], numbers[3 * channel :]
+    gain, strength, low, high = numbers[GAIN], numbers[STRENGTH], numbers[LOW], numbers[HIGH]
+    if low < _ZERO or high > _ONE:
+        _endless_row(red, green, blue, m[0], m[1], m[2], gain, strength, low, high, out)
+    elif strength == _ZERO:
+        _plain_row(red, green, blue, m[0], m[1], m[2], gain, low, high, out)
     else:
-        _scale(planes[channel, i], gain, out)
-    if steps & HAS_TONE:
-        _tone(numbers[STRENGTH], out)
-    _encode(numbers[LOW], numbers[HIGH], out)
+        _toned_row(red, green, blue, m[0], m[1], m[2], gain, strength, low, high, out)
 
 
 @compiled
-def finish_planes(planes, numbers, steps, out, at, channel_step, row_step):
+def finish_planes(planes, numbers, out, at, channel_step, row_step):
     """Colour matrix, exposure, tone curve, encoding and limits of a window.
 
     planes    (3, rows, columns) float32, balanced camera RGB
     numbers   (13,) float32: the matrix, and GAIN, STRENGTH, LOW, HIGH
-    steps     which of matrix and tone curve there are
     out       flat float32: pixel (y, x) of channel c at `at` + c channel_step + y row_step + x
     """
     columns = planes.shape[2]
     for i in range(planes.shape[1]):
         for c in range(3):
             start = at + c * channel_step + i * row_step
-            _finish_row(planes, i, c, numbers, steps, out[start : start + columns])
+            _finish_row(planes, i, c, numbers, out[start : start + columns])
 
 
 @compiled
@@ -151,7 +151,7 @@ def _interleave(rows, top, out):
 
 
 @compiled
-def finish_integers(planes, numbers, steps, out, at, row_step, top, rows):
+def finish_integers(planes, numbers, out, at, row_step, top, rows):
     """As `finish_planes`, to interleaved whole numbers; `numbers` keep LOW and HIGH within 0 and 1.
 
     out       flat uint8 or uint16: pixel (y, x) of channel c at `at` + y row_step + 3 x + c
@@ -163,7 +163,7 @@ def finish_integers(planes, numbers, steps, out, at, row_step, top, rows):
     odd = np.int32(0)
     for i in range(planes.shape[1]):
         for c in range(3):
-            _finish_row(planes, i, c, numbers, steps, rows[c])
+            _finish_row(planes, i, c, numbers, rows[c])
         start = at + i * row_step
         odd |= _interleave(rows, top, out[start : start + 3 * columns])
     return odd
