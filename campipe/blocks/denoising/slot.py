@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from campipe.blocks.base import Block
@@ -14,7 +15,7 @@ from campipe.core.shot import Shot
 from campipe.ops.axes import per_channel
 from campipe.ops.levels import levels_of, to_dn, to_unit
 from campipe.ops.noise import deviation, per_colour
-from campipe.ops.planes import pack, pack_table, unpack
+from campipe.ops.planes import Tile, pack, pack_table, registration, unpack
 from campipe.ops.stabilise import stabilise, unstabilise
 
 
@@ -26,8 +27,9 @@ class Denoiser(Block):
     stabilise   True: noise that grows with the signal is made even by the generalised Anscombe transform, the method run at a sigma of 1,
                 and the exact unbiased inverse taken. False: the method gets a sigma map. It matters where sigma is None.
 
-    A mosaic is denoised as planes, one for each position of its pattern, so that no colours mix; `margin` and `least` count pixels of a
-    plane, in a mosaic tiles of the pattern. The profile of the result is unknown: its capture holds none. Frames with views and times are
+    A mosaic is denoised as planes, one for each position of its pattern, laid over one another as in every crop of it, so that a method
+    may look at them together. `margin` and `least` count pixels of a plane, in a mosaic tiles of the pattern; to the margin there comes the
+    rest of a tile that a border may cut. The profile of the result is unknown: its capture holds none. Frames with views and times are
     denoised picture by picture. Without noise (a sigma of 0) the picture comes back as it is, but for rounding.
     """
 
@@ -62,6 +64,7 @@ class Denoiser(Block):
             data = to_unit(data, black, white)
         pattern = frame.capture.pattern if frame.space in ("dn", "mosaic") else None
         tile = (1, 1) if pattern is None else patterns.size(pattern)
+        before = registration(pattern)
         if min(data.shape[-2] // tile[0], data.shape[-1] // tile[1]) < self.least:
             wanted = f"{self.least * tile[0]} x {self.least * tile[1]}"
             raise ShapeError(f"at least {wanted} pixels are needed, but {data.shape[-2]} x {data.shape[-1]} came")
@@ -69,16 +72,16 @@ class Denoiser(Block):
             level = self.value("sigma", frame, shot).to(data.dtype)
             if frame.space == "dn":
                 level = level / (white - black)
-            planes, cut = pack(data, tile)
-            spread = pack(level.expand_as(data), tile)[0] if level.ndim == data.ndim and level.shape[-1] > 1 else level
-            out = unpack(self._flat(planes, spread, views), tile, cut)
+            planes, cut = pack(data, tile, before)
+            spread = pack(level.expand_as(data), tile, before)[0] if level.ndim == data.ndim and level.shape[-1] > 1 else level
+            out = unpack(self._flat(planes, spread, views), tile, cut, before)
         else:
-            out = self._by_profile(frame, data, pattern, tile, views)
+            out = self._by_profile(frame, data, pattern, tile, before, views)
         if frame.space == "dn":
             out = to_dn(out, black, white)
         return frame.replace(out, noise=None)
 
-    def _by_profile(self, frame: Frame, data: Tensor, pattern: str | None, tile: tuple[int, int], views: Any) -> Tensor:
+    def _by_profile(self, frame: Frame, data: Tensor, pattern: str | None, tile: Tile, before: Tile, views: Any) -> Tensor:
         noise = frame.capture.noise
         if noise is None:
             raise CampipeError(
@@ -86,23 +89,30 @@ class Denoiser(Block):
             )
         if pattern is None:
             noise = per_colour(noise, None, data.shape[-3])
-        planes, cut = pack(data, tile)
+        planes, cut = pack(data, tile, before)
         if not self.stabilise:
-            return unpack(self._flat(planes, pack(deviation(data, noise), tile)[0], views), tile, cut)
-        shot_part, floor = (per_channel(part, data.ndim).to(data.dtype) for part in pack_table(noise, tile).unbind(1))
-        even = stabilise(planes, shot_part, floor)
-        return unpack(unstabilise(self._flat(even, even.new_ones(()), views), shot_part, floor), tile, cut)
+            spread = pack(deviation(data, noise), tile, before)[0]
+            return unpack(self._flat(planes, spread, views), tile, cut, before)
+        table = pack_table(noise, tile, before)
+        shot_part, floor = (per_channel(part, data.ndim).to(data.dtype) for part in table.unbind(1))
+        even = self._flat(stabilise(planes, shot_part, floor), planes.new_ones(()), views)
+        return unpack(unstabilise(even, shot_part, floor), tile, cut, before)
 
     def _flat(self, planes: Tensor, sigma: Tensor, views: Any) -> Tensor:
-        """Run the net on (B, C, H, W); views and times are items of the batch."""
-        if not views:
-            return self.net(planes, sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
-        if sigma.ndim == planes.ndim:  # an axis that is one number stays one
-            sigma = sigma.expand(*planes.shape[: len(views) + 1], *sigma.shape[-3:]).flatten(0, len(views))
-        flat = self.net(planes.flatten(0, len(views)), sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
-        return flat.reshape(planes.shape)
+        """Run the net on (B, C, H, W), in the precision that came; views and times are items of the batch."""
+        with torch.autocast(planes.device.type, enabled=False):
+            if not views:
+                return self.net(planes, sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
+            if sigma.ndim == planes.ndim:  # an axis that is one number stays one
+                sigma = sigma.expand(*planes.shape[: len(views) + 1], *sigma.shape[-3:]).flatten(0, len(views))
+            flat = self.net(planes.flatten(0, len(views)), sigma.reshape(*([1] * (4 - sigma.ndim)), *sigma.shape))
+            return flat.reshape(planes.shape)
 
 
 def one_sigma(sigma: Tensor) -> Tensor:
     """A sigma for each item and channel, (B or 1, C or 1, 1, 1): the root mean square of a map. For methods that know no map."""
-    return sigma if sigma.shape[-2:] == (1, 1) else sigma.square().mean((-2, -1), keepdim=True).sqrt()
+    if sigma.shape[-2:] == (1, 1):
+        return sigma
+    variance = sigma.square().mean((-2, -1), keepdim=True)
+    positive = variance > 0
+    return torch.where(positive, torch.where(positive, variance, 1).sqrt(), 0)
