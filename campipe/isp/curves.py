@@ -13,6 +13,7 @@ from campipe.core.frame import Frame
 from campipe.core.law import Law
 from campipe.core.shot import Shot
 from campipe.core.stage import Stage
+from campipe.isp.checks import above_0
 from campipe.ops import tone_curves
 from campipe.ops.monotone import monotone_cubic, monotone_cubic_inverse
 
@@ -64,7 +65,7 @@ class LinearCurve(Curve):
 
     def __init__(self, gain: float = 1.0, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.number("gain", _above_0("gain", gain), positive=True)
+        self.number("gain", above_0("gain", gain), positive=True)
         self.number("offset", offset)
 
 
@@ -85,7 +86,7 @@ class PowerCurve(Curve):
     def __init__(self, gamma: float = 2.4, offset: float = 0.055, name: str | None = None) -> None:
         super().__init__(name)
         self.number("gamma", gamma, positive=True)
-        self.number("offset", _above_0("offset", offset), positive=True)
+        self.number("offset", above_0("offset", offset), positive=True)
         if not bool(self.gamma > 1 + self.offset):
             raise CampipeError(f"the gamma of a power curve is above 1 + offset, but {gamma} and an offset of {offset} came")
 
@@ -118,7 +119,7 @@ class FilmicCurve(Curve):
         super().__init__(name)
         given = dict(exposure=exposure, white=white, shoulder=shoulder, linear=linear, angle=angle, toe=toe, lift=lift, base=base)
         for number, value in given.items():
-            self.number(number, _above_0(number, value), positive=True)
+            self.number(number, above_0(number, value), positive=True)
         if not (angle < 1 and lift < angle * base):
             raise CampipeError(f"a filmic curve increases if angle < 1 and lift < angle * base, but {angle}, {lift} and {base} came")
 
@@ -176,9 +177,3 @@ def _table(points: Any) -> Tensor:
     if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] != 2 or not bool((table.diff(dim=0) > 0).all()):
         raise CampipeError(f"points are [[x, y], ...], two or more, x and y increasing, but {points!r} came")
     return table
-
-
-def _above_0(name: str, value: Any) -> Any:
-    if not isinstance(value, Tensor) and not (isinstance(value, (int, float)) and value > 0):
-        raise CampipeError(f"{name} is a number above 0, but {value!r} came")
-    return value

@@ -48,3 +48,15 @@ def pattern_table(value: Tensor, pattern: str | None) -> Tensor:
     if rows.shape[-1] != 3:
         raise ShapeError(f"a pattern of R, G and B takes 3 numbers per item, but {rows.shape[-1]} came")
     return rows[:, torch.tensor(patterns.channels(pattern), device=rows.device)]
+
+
+def flat_items(data: Tensor, *numbers: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Views and times as items of the batch, for what works on single pictures.
+
+    data      (B, C, H, W) or (B, V, T, C, H, W)
+    numbers   () or (B, 1, ..., 1): one per item of the batch
+    returns   (N, C, H, W), and each number as () or (N, 1, 1, 1), in the precision of the data
+    """
+    shape = data.shape[:-3]
+    rows = [n.to(data.dtype) if n.ndim == 0 else n.to(data.dtype).reshape(n.shape[0], *([1] * (len(shape) - 1))) for n in numbers]
+    return data.reshape(-1, *data.shape[-3:]), [n if n.ndim == 0 else n.expand(shape).reshape(-1, 1, 1, 1) for n in rows]

@@ -63,6 +63,8 @@ STAGES: list[tuple[Stage, str]] = [
     (isp.FilmicCurve(), "linear"),
     (isp.FilmicCurve(exposure=2.0, white=5.6), "linear"),
     (isp.PointsCurve([[0, 0.02], [0.1, 0.05], [0.5, 0.6], [1, 1]]), "linear"),
+    (isp.Saturation(1.3), "linear"),
+    (isp.Saturation(0.8, vibrance=0.5), "display"),
     (isp.Encode(), "linear"),
     (isp.Encode("rec2020"), "linear"),
     (isp.Decode(), "display"),
@@ -79,7 +81,7 @@ def frame(space: str, *, seed: int = 0, rank: int = 4, dtype: torch.dtype = torc
     return Frame(data * 1000 if space == "dn" else data * 1.4 - 0.2, space, CAPTURE)
 
 # Stages that look at more than one pixel: each has its contract in a file of its own.
-WIDE = {"AutoWhiteBalance", "CorrectDefects", "EqualiseGreens"}
+WIDE = {"AutoWhiteBalance", "ChromaDenoise", "CorrectDefects", "EqualiseGreens", "GuidedSharpen", "LocalTone", "UnsharpMask"}
 
 
 def test_the_list_holds_every_stage():

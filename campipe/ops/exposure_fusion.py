@@ -1,0 +1,81 @@
+"""Exposure fusion: pictures of different exposure blended into one, by how well each of them shows each place.
+
+Source: Mertens, Kautz, Van Reeth, "Exposure fusion", Pacific Graphics 2007.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from campipe.ops.chroma import luma
+from campipe.ops.colour import srgb_decode, srgb_encode
+from campipe.ops.filters import symmetric_pad
+from campipe.ops.pyramid import collapse, gaussian_pyramid, laplacian_pyramid
+
+_FLOOR = 1e-3  # contrast and saturation are at least a quarter of an 8-bit step, where both would have an infinite slope
+
+
+def log_quality(
+    picture: Tensor, contrast: Tensor, saturation: Tensor, exposedness: Tensor, middle: Tensor | float = 0.5, sigma: Tensor | float = 0.2
+) -> Tensor:
+    """Logarithm of how well a picture shows each place.
+
+    picture       (B, C, H, W), display values
+    contrast      exponent of the Laplacian's size
+    saturation    exponent of the channels' standard deviation
+    exposedness   exponent of the channels' Gaussian around `middle`, of the width `sigma`; one channel counts as three equal ones
+    returns       (B, 1, H, W)
+
+    Numbers are () or (B, 1, 1, 1). Gradient: exact. Source: Mertens et al., section 3.1; 0.5 and 0.2 are theirs.
+    """
+    grey = symmetric_pad(symmetric_pad(luma(picture), 1, -1), 1, -2)
+    around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
+    edge = around - 4 * grey[..., 1:-1, 1:-1]
+    spread = picture.var(-3, keepdim=True, correction=0)
+    fit = -((picture - middle) ** 2).mean(-3, keepdim=True) * 3 / (2 * sigma**2)
+    return 0.5 * contrast * (edge**2 + _FLOOR**2).log() + 0.5 * saturation * (spread + _FLOOR**2).log() + exposedness * fit
+
+
+def blend(pictures: Tensor, weights: Tensor, levels: int) -> Tensor:
+    """Blend pictures by weights at every scale apart, so that no seams show.
+
+    pictures   (K, B, C, H, W)
+    weights    (K, B, 1, H, W), which sum to 1 along K
+    levels     of the pyramid; 0: a plain weighted mean
+    returns    (B, C, H, W); of K equal pictures: that picture
+
+    Gradient: exact. Source: Mertens et al., section 3.2.
+    """
+    scales = zip(laplacian_pyramid(pictures, levels), gaussian_pyramid(weights, levels), strict=True)
+    return collapse([(weight * detail).sum(0) for detail, weight in scales])
+
+
+def local_tone(
+    linear: Tensor,
+    stops: Tensor,
+    contrast: Tensor,
+    saturation: Tensor,
+    exposedness: Tensor,
+    middle: Tensor,
+    sigma: Tensor,
+    levels: int | None = None,
+) -> Tensor:
+    """Fuse several exposures of one picture: shadows come from the longer ones, highlights from the shorter.
+
+    linear    (B, C, H, W), C 1 or 3
+    stops     (K,) or (B, K), exposures to fuse; one alone is the exposure itself
+    levels    of the pyramid; None: as many as halve the shorter side to one pixel
+    others    as in `log_quality`
+    returns   the shape of linear, linear
+
+    Exposures are fused as sRGB-encoded values. A longer one saturates at white, or at the picture's own value where that is brighter still,
+    so that highlights stay where they are and none are lost. Gradient: exact.
+    """
+    gains = torch.exp2(stops.reshape(-1, stops.shape[-1]).T.to(linear.dtype))[..., None, None, None]
+    pictures = srgb_encode(torch.minimum(gains * linear, linear.clamp_min(1)))
+    quality = torch.stack([log_quality(p, contrast, saturation, exposedness, middle, sigma) for p in pictures])
+    most = int(math.log2(min(linear.shape[-2:])))
+    return srgb_decode(blend(pictures, quality.softmax(0), most if levels is None else min(levels, most)))
