@@ -51,7 +51,6 @@ STAGES: list[tuple[Stage, str]] = [
     (isp.ClipHighlights(ceiling=0.6, leak=0.1), "camera"),
     (isp.ColourMatrix(), "camera"),
     (isp.ColourMatrix(MATRIX.tolist()), "camera"),
-    (isp.DualIlluminantMatrix(CAMERA_1, CAMERA_2), "camera"),
     (isp.DualIlluminantMatrix(CAMERA_1, CAMERA_2, 2850.0, 6500.0, FORWARD_1, FORWARD_2), "camera"),
     (isp.Exposure(), "linear"),
     (isp.Exposure(ev=1.5, brightness=0.7), "linear"),
