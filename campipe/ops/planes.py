@@ -7,7 +7,6 @@ from torch import Tensor
 
 from campipe.core import pattern as patterns
 
-
 Tile = tuple[int, int]
 _HERE: Tile = (0, 0)
 
