@@ -41,9 +41,65 @@ class Tags:
         return self.is_dng and int(np.max(self.values.get(339, 1))) == 3
 
     @property
+    def is_signed(self) -> bool:
+        """True where pixels are signed numbers, which LibRaw takes for unsigned ones."""
+        return self.is_dng and int(np.max(self.values.get(339, 1))) == 2
+
+    @property
+    def planes(self) -> tuple[int, ...]:
+        """The colours of a DNG's filters in the order of its planes: red 0, green 1, blue 2, cyan 3, magenta 4, yellow 5, white 6."""
+        return _numbers(self.values.get(50710, (0, 1, 2))) if self.is_dng else (0, 1, 2)
+
+    @property
     def has_swapped_planes(self) -> bool:
         """True where a DNG numbers its colours otherwise than red, green, blue, which LibRaw takes for these three all the same."""
-        return self.is_dng and _numbers(self.values.get(50710, (0, 1, 2))) != (0, 1, 2)
+        return self.planes != (0, 1, 2) and set(self.planes) == {0, 1, 2}
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Rows and columns of a DNG's filter pattern, which LibRaw takes for 2 x 2 where it is neither that nor 6 x 6; None: not said."""
+        rows_and_columns = _numbers(self.values.get(33421, ()))
+        return rows_and_columns[:2] if self.is_dng and len(rows_and_columns) == 2 else None  # type: ignore[return-value]
+
+    @property
+    def lacks_pattern(self) -> bool:
+        """True where a DNG says that it is a mosaic, and not of which filters; LibRaw then guesses."""
+        return self.is_dng and self.values.get(262) == _CFA and 33422 not in self.values
+
+    @property
+    def neutral(self) -> np.ndarray | None:
+        """AsShotNeutral (3,), where it can be one: finite and above 0."""
+        values = _floats(self.values.get(50728, ()))[:3]
+        return values if len(values) == 3 and np.isfinite(values).all() and values.min() > 0 else None
+
+    @property
+    def masked_areas(self) -> list[tuple[int, int, int, int]]:
+        """MaskedAreas: (top, left, bottom, right) of rectangles that no light reaches, pixels of the whole raw picture."""
+        numbers = _numbers(self.values.get(50830, ()))
+        return [(a, b, c, d) for a, b, c, d in zip(*(numbers[i::4] for i in range(4)), strict=False)] if self.is_dng else []
+
+    def dual_illuminant(self) -> dict[str, Any] | None:
+        """Arguments of a matrix for two lights, from ColorMatrix1 and 2 and CalibrationIlluminant1 and 2; None without both.
+
+        matrix_1, matrix_2     XYZ to camera RGB, with AnalogBalance and CameraCalibration multiplied in
+        light_1, light_2       numbers of the lights as EXIF has them
+        forward_1, forward_2   camera RGB to XYZ (D50), or None
+
+        Source: DNG specification 1.4, chapter 6.
+        """
+        matrices = [_matrix(self.values.get(code)) for code in (50721, 50722)]
+        lights = [self.values.get(code) for code in (50778, 50779)]
+        if not self.is_dng or any(m is None for m in matrices) or any(light is None for light in lights) or lights[0] == lights[1]:
+            return None
+        balance = _floats(self.values.get(50727, (1.0, 1.0, 1.0)))
+        for i, code in enumerate((50723, 50724)):
+            calibration = _matrix(self.values.get(code))
+            own = np.eye(3) if calibration is None else calibration
+            matrices[i] = np.diag(balance if len(balance) == 3 else np.ones(3)) @ own @ matrices[i]
+        forward = [_matrix(self.values.get(code)) for code in (50964, 50965)]
+        forward = forward if all(f is not None for f in forward) else [None, None]
+        names = ("matrix_1", "matrix_2", "light_1", "light_2", "forward_1", "forward_2")
+        return dict(zip(names, (*matrices, *(int(v) for v in lights), *forward), strict=True))  # type: ignore[arg-type]
 
     @property
     def is_unfiltered(self) -> bool:
@@ -71,7 +127,7 @@ class Tags:
         Source: DNG specification 1.4, NoiseProfile: pairs in the order of the planes, which is red, green, blue (`has_swapped_planes`).
         """
         profile = _floats(self.values.get(51041, ())).reshape(-1, 2)
-        if len(profile) == 0:
+        if len(profile) == 0 or not np.isfinite(profile).all() or profile.min() < 0:
             return None
         if len(profile) == 1 or (profile == profile[0]).all():
             return profile[0]
@@ -128,6 +184,15 @@ def _numbers(value: Any) -> tuple[int, ...]:
 def _floats(value: Any) -> np.ndarray:
     """One number, or a row of them, as float64 (N,)."""
     return np.atleast_1d(np.asarray(value, dtype=np.float64))
+
+
+def _matrix(value: Any) -> np.ndarray | None:
+    """Nine numbers as (3, 3); None for another count, and where they are no matrix that can be inverted."""
+    numbers = _floats(() if value is None else value)
+    if len(numbers) != 9 or not np.isfinite(numbers).all():
+        return None
+    matrix = numbers.reshape(3, 3)
+    return matrix if abs(np.linalg.det(matrix)) > 1e-9 else None
 
 
 def _value(tag: Any) -> Any:

@@ -12,7 +12,9 @@ from campipe.isp.exposure import Exposure
 from campipe.isp.green_equalisation import EqualiseGreens
 from campipe.isp.highlights import RecoverHighlights
 from campipe.isp.levels import Levels
+from campipe.isp.linearise import Linearise
 from campipe.isp.local_tone import LocalTone
+from campipe.isp.noise_profile import EstimateNoise
 from campipe.isp.saturation import Saturation
 from campipe.isp.shading import CorrectShading
 from campipe.isp.sharpen import GuidedSharpen, UnsharpMask
@@ -32,11 +34,13 @@ __all__ = [
     "DualIlluminantMatrix",
     "Encode",
     "EqualiseGreens",
+    "EstimateNoise",
     "Exposure",
     "FilmicCurve",
     "GuidedSharpen",
     "Levels",
     "LinearCurve",
+    "Linearise",
     "LocalTone",
     "PointsCurve",
     "PowerCurve",

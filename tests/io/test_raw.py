@@ -6,8 +6,10 @@ import rawpy
 import tifffile
 import torch
 
-from campipe.core.errors import RawFileError
-from campipe.io.raw import read_raw
+from campipe.core.errors import CampipeError, RawFileError
+from campipe.developing import develop
+from campipe.io.raw import dual_illuminant, file_assumptions, masked_black, read_raw
+from campipe.isp.assumptions import assumptions
 from campipe.ops import colour
 
 # XYZ (D65) to camera RGB of a Nikon D750: Adobe's figures.
@@ -208,3 +210,160 @@ def test_a_real_raw_file_is_read_with_its_capture(shared):
     torch.testing.assert_close(capture.wb, torch.tensor([[1.949219, 1.0, 1.343750]]), rtol=1e-6, atol=0)
     torch.testing.assert_close(capture.noise, torch.tensor([[3.5e-5, 1e-9]]))
     np.testing.assert_array_equal(frame.data[0, 0].numpy(), tifffile.imread(path))
+
+
+NO_CFA = {"CFARepeatPatternDim": None, "CFAPattern": None, "CFAPlaneColor": None}
+ZEROS = (50721, 10, 9, pairs(*[0] * 9))
+
+# What a file lacks or spoils, and words of the sentences that say what is taken instead.
+ASSUMED: dict[str, tuple[dict, list[str]]] = {
+    "complete": ({}, []),
+    "no neutral": ({"AsShotNeutral": None}, ["daylight"]),
+    "a neutral of zeros": ({"AsShotNeutral": (50728, 5, 3, (0, 1, 0, 1, 0, 1))}, ["daylight"]),
+    "a neutral with a zero": ({"AsShotNeutral": (50728, 5, 3, (1, 2, 1, 1, 0, 1))}, ["daylight"]),
+    "a neutral divided by zero": ({"AsShotNeutral": (50728, 5, 3, (1, 0, 1, 0, 1, 0))}, ["daylight"]),
+    "no matrix": ({"ColorMatrix1": None}, ["no colour matrix"]),
+    "a matrix of zeros": ({"ColorMatrix1": ZEROS}, ["no colour matrix"]),
+    "a matrix without an inverse": ({"ColorMatrix1": (50721, 10, 9, pairs(*[1, 2, 3] * 3))}, ["no colour matrix"]),
+    "a matrix of the wrong sign": ({"ColorMatrix1": (50721, 10, 9, pairs(*[-v for v in D750]))}, ["no colour matrix"]),
+    "neither neutral nor matrix": ({"AsShotNeutral": None, "ColorMatrix1": None}, ["no white balance", "no colour matrix"]),
+    "zeros for both": (
+        {"AsShotNeutral": (50728, 5, 3, (0, 1, 0, 1, 0, 1)), "ColorMatrix1": ZEROS},
+        ["no white balance", "no colour matrix"],
+    ),
+    "no white level": ({"WhiteLevel": None}, ["white level"]),
+    "a white level of zero": ({"WhiteLevel": (50717, 4, 1, 0)}, ["white level"]),
+    "no black level": ({"BlackLevel": None, "BlackLevelRepeatDim": None}, ["black level"]),
+    "no calibration light": ({"CalibrationIlluminant1": None}, []),
+    "no name": ({"Make": None, "Model": None}, []),
+    "a noise profile of nan": ({"NoiseProfile": (51041, 12, 6, (float("nan"),) * 6)}, []),
+    "one filter for all": ({"CFAPattern": (33422, 1, 4, bytes(4))}, ["grey"]),
+    "an odd size": ({"pixels": PIXELS[:63, :89]}, []),
+    "a narrow strip": ({"pixels": PIXELS[:24]}, []),
+}
+
+
+@pytest.mark.parametrize("what", ASSUMED)
+def test_what_a_file_lacks_is_assumed_aloud(tmp_path, what):
+    changes, words = ASSUMED[what]
+    path = foreign(tmp_path / "a.dng", **changes)
+    frame = read_raw(path)
+    np.testing.assert_array_equal(frame.data[0, 0].numpy(), changes.get("pixels", PIXELS))
+    said = [*file_assumptions(path), *assumptions(frame.capture)]
+    assert len(said) == len(words) and all(word in sentence for word, sentence in zip(words, said, strict=True)), said
+    picture = develop(frame).data
+    assert picture.shape == (1, 3, frame.height, frame.width) and bool(torch.isfinite(picture).all())
+    assert frame.capture.noise is None or bool(torch.isfinite(frame.capture.noise).all())
+
+
+REFUSED: dict[str, tuple[dict, str]] = {
+    "no pattern": ({"CFAPattern": None}, "does not say of which filters"),
+    "no pattern at all": (NO_CFA, "does not say of which filters"),
+    "3 x 3": (
+        {"CFARepeatPatternDim": (33421, 3, 2, (3, 3)), "CFAPattern": (33422, 1, 9, bytes([0, 1, 2, 1, 2, 0, 2, 0, 1]))},
+        "3 x 3",
+    ),
+    "4 x 4, which LibRaw cuts to 2 x 2": (
+        {"CFARepeatPatternDim": (33421, 3, 2, (4, 4)), "CFAPattern": (33422, 1, 16, bytes([0, 0, 1, 1] * 2 + [1, 1, 2, 2] * 2))},
+        "4 x 4",
+    ),
+    "2 x 4": (
+        {"CFARepeatPatternDim": (33421, 3, 2, (2, 4)), "CFAPattern": (33422, 1, 8, bytes([0, 1, 1, 0, 1, 2, 2, 1]))},
+        "2 x 4",
+    ),
+    "staggered": ({"CFALayout": (50711, 3, 1, 2)}, "pattern of"),
+    "four colours": (
+        {"CFAPlaneColor": (50710, 1, 4, bytes([0, 1, 2, 3])), "CFAPattern": (33422, 1, 4, bytes([0, 1, 3, 2]))},
+        "filters of red, green, blue, cyan",
+    ),
+    "cyan, magenta, yellow": (
+        {"CFAPlaneColor": (50710, 1, 3, bytes([3, 4, 5])), "CFAPattern": (33422, 1, 4, bytes([3, 4, 4, 5]))},
+        "filters of cyan, magenta, yellow",
+    ),
+    "swapped planes": ({"CFAPlaneColor": (50710, 1, 3, bytes([2, 1, 0]))}, "another order"),
+    "half floats": ({"pixels": (PIXELS / 16384).astype(np.float16)}, "floating-point"),
+    "signed numbers": ({"pixels": PIXELS.astype(np.int16)}, "signed"),
+    "32 bits": ({"pixels": PIXELS.astype(np.uint32)}, "no raw file that LibRaw knows"),
+    "ten pixels": ({"pixels": PIXELS[:10, :10]}, "no raw file that LibRaw knows"),
+    "one row": ({"pixels": PIXELS[:1]}, "no raw file that LibRaw knows"),
+    "four colours at every pixel": (
+        {"pixels": np.stack([PIXELS] * 4, -1), "photometric": 34892, "BlackLevelRepeatDim": None, "BlackLevel": None, **NO_CFA},
+        "colours at every pixel",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_read_as_it_is_meant_is_refused_in_one_line(tmp_path, what, capfd):
+    changes, words = REFUSED[what]
+    path = foreign(tmp_path / "a.dng", **changes)
+    with pytest.raises(RawFileError, match=words) as caught:
+        read_raw(path)
+    assert "\n" not in str(caught.value) and "a.dng" in str(caught.value) and capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "changes", [{"WhiteLevel": (50717, 4, 1, 500)}, {"BlackLevel": (50714, 5, 4, pairs(*[20000] * 4))}, {"pattern": "RGGG"}]
+)
+def test_what_is_read_and_has_no_picture_is_refused_by_developing(tmp_path, changes):
+    frame = read_raw(foreign(tmp_path / "a.dng", **changes))
+    with pytest.raises(CampipeError, match=r"white level lies above|demosaick") as caught:
+        develop(frame)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_linearisation_table_is_applied_once(tmp_path):
+    table = np.minimum((np.arange(16384) / 16383) ** 1.5 * 60000, 60000).astype(int)
+    path = foreign(tmp_path / "a.dng", LinearizationTable=(50712, 3, 16384, tuple(table.tolist())), WhiteLevel=(50717, 4, 1, 60000))
+    frame = read_raw(path)
+    np.testing.assert_array_equal(frame.data[0, 0].numpy(), table[PIXELS])
+    assert not np.array_equal(table[PIXELS], table[np.minimum(table[PIXELS], 16383)])  # twice would be another picture
+    assert frame.capture.white_level.tolist() == [60000]  # levels are those of the linear numbers
+
+
+def test_black_levels_of_masked_pixels_are_those_that_were_planted(tmp_path):
+    random = np.random.default_rng(1)
+    pixels = PIXELS.copy()
+    planted = np.array([[610.0, 612.0], [615.0, 620.0]])  # of the sensor's own tile; the file says 600 to 603
+    pixels[:, :9] = (np.tile(planted, (32, 5)) + random.normal(0, 6, (64, 10))).round()[:, :9]
+    areas = {"ActiveArea": (50829, 4, 4, (0, 10, 64, 90)), "MaskedAreas": (50830, 4, 4, (0, 0, 64, 9))}
+    path = foreign(tmp_path / "a.dng", pixels=pixels, **areas)
+    frame, found = read_raw(path), masked_black(path)
+    y, x = frame.origin()[0].tolist()
+    np.testing.assert_allclose(found[0].numpy(), np.roll(planted, (-y, -x), (0, 1)), atol=4 * 6 / 128**0.5)
+    assert frame.replace(black_level=found).capture.black_level.shape == (1, 2, 2)
+    # Without the tag it is the margin that LibRaw leaves out.
+    pixels[:, 9] = pixels[:, 7]
+    margin = masked_black(foreign(tmp_path / "b.dng", pixels=pixels, ActiveArea=areas["ActiveArea"]))
+    np.testing.assert_allclose(margin.numpy(), found.numpy(), atol=3)
+
+
+def test_masked_pixels_that_are_not_there_or_not_dark_are_refused(tmp_path):
+    with pytest.raises(RawFileError, match="no masked pixels"):
+        masked_black(foreign(tmp_path / "a.dng"))
+    with pytest.raises(RawFileError, match="not dark"):  # the margin holds the picture's own numbers
+        masked_black(foreign(tmp_path / "b.dng", ActiveArea=(50829, 4, 4, (0, 10, 64, 90))))
+
+
+def test_matrices_for_two_lights_are_read_with_their_temperatures(tmp_path):
+    second = [v * 1.01 for v in D750]
+    tags = {
+        "CalibrationIlluminant1": (50778, 3, 1, 17),
+        "ColorMatrix2": (50722, 10, 9, pairs(*second)),
+        "CalibrationIlluminant2": (50779, 3, 1, 21),
+    }
+    found = dual_illuminant(foreign(tmp_path / "a.dng", **tags))
+    assert (found["cct_1"], found["cct_2"], found["forward_1"], found["forward_2"]) == (2850, 6500, None, None)
+    np.testing.assert_allclose(found["matrix_1"], np.reshape(D750, (3, 3)), atol=1e-4)
+    np.testing.assert_allclose(found["matrix_2"], np.reshape(second, (3, 3)), atol=1e-4)
+    balance = {
+        "AnalogBalance": (50727, 5, 3, pairs(2, 1, 0.5)),
+        "ForwardMatrix1": (50964, 10, 9, pairs(*D750)),
+        "ForwardMatrix2": (50965, 10, 9, pairs(*second)),
+    }
+    with_balance = dual_illuminant(foreign(tmp_path / "b.dng", **tags, **balance))
+    np.testing.assert_allclose(with_balance["matrix_1"], np.diag([2, 1, 0.5]) @ np.reshape(D750, (3, 3)), atol=1e-4)
+    np.testing.assert_allclose(with_balance["forward_2"], np.reshape(second, (3, 3)), atol=1e-4)
+    assert dual_illuminant(foreign(tmp_path / "c.dng")) is None
+    assert dual_illuminant(foreign(tmp_path / "d.dng", **{**tags, "ColorMatrix2": (50722, 10, 9, pairs(*[0] * 9))})) is None
+    assert dual_illuminant(foreign(tmp_path / "e.dng", **{**tags, "CalibrationIlluminant2": (50779, 3, 1, 255)})) is None

@@ -35,6 +35,8 @@ STAGES: list[tuple[Stage, str]] = [
     (isp.Levels(), "dn"),
     (isp.Levels(black_level=60.0, white_level=900.0), "dn"),
     (isp.Levels(black_level=[[60.0, 61.0], [62.0, 63.0]]), "dn"),
+    (isp.Linearise([0.0, 10.0, 30.0, 70.0, 90.0]), "dn"),
+    (isp.Linearise(torch.linspace(0, 40, 1024).square().tolist()), "dn"),
     (isp.WhiteBalance(), "mosaic"),
     (isp.WhiteBalance(), "camera"),
     (isp.WhiteBalance([1.5, 1.0, 2.0]), "mosaic"),
@@ -80,7 +82,7 @@ def frame(space: str, *, seed: int = 0, rank: int = 4, dtype: torch.dtype = torc
     return Frame(data * 1000 if space == "dn" else data * 1.4 - 0.2, space, CAPTURE)
 
 # Stages that look at more than one pixel: each has its contract in a file of its own.
-WIDE = {"AutoWhiteBalance", "ChromaDenoise", "CorrectDefects", "EqualiseGreens", "GuidedSharpen", "LocalTone", "UnsharpMask"}
+WIDE = {"AutoWhiteBalance", "ChromaDenoise", "CorrectDefects", "EqualiseGreens", "EstimateNoise", "GuidedSharpen", "LocalTone", "UnsharpMask"}
 
 
 def test_the_list_holds_every_stage():
