@@ -14,6 +14,7 @@ from torch import Tensor
 
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError, ShapeError
+from campipe.ops.compiled import loops_serve
 from campipe.ops.filters import mirror_pad
 
 Kernel = dict[tuple[int, int], float]
@@ -88,6 +89,35 @@ def malvar_kernels(pattern: str, y: int, x: int, channel: int) -> Kernel:
     return _MALVAR[_role(pattern, y, x, channel)]
 
 
+def by_loop(method: str, mosaic: Tensor, pattern: str) -> Tensor:
+    """Demosaick by a compiled loop: float32 on the CPU, (..., 1, H, W) to (..., 3, H, W).
+
+    method   a name in `campipe.ops.kernels.demosaick_rows.LOOPS`
+    """
+    from campipe.ops.kernels.demosaick_whole import demosaick
+
+    check_bayer(pattern)
+    check_size(mosaic)
+    return demosaick(method, mosaic, pattern)
+
+
+def check_size(mosaic: Tensor) -> None:
+    """Refuse a mosaic of less than one tile."""
+    height, width = mosaic.shape[-2:]
+    if min(height, width) < 2:
+        raise ShapeError(f"demosaicking needs at least 2 x 2 pixels, but {height} x {width} came")
+
+
+def bilinear(mosaic: Tensor, pattern: str) -> Tensor:
+    """Demosaick by `bilinear_kernels`: (..., 1, H, W) to (..., 3, H, W). Gradient: exact."""
+    return by_loop("bilinear", mosaic, pattern) if loops_serve(mosaic) else apply_kernels(mosaic, pattern, bilinear_kernels, 1)
+
+
+def malvar(mosaic: Tensor, pattern: str) -> Tensor:
+    """Demosaick by `malvar_kernels`: (..., 1, H, W) to (..., 3, H, W). Gradient: exact."""
+    return by_loop("malvar", mosaic, pattern) if loops_serve(mosaic) else apply_kernels(mosaic, pattern, malvar_kernels, 2)
+
+
 def squared(kernels: Kernels) -> Kernels:
     """The kernels that carry the variance of independent pixels."""
     return lambda pattern, y, x, channel: {place: w * w for place, w in kernels(pattern, y, x, channel).items()}
@@ -104,9 +134,8 @@ def apply_kernels(mosaic: Tensor, pattern: str, kernels: Kernels, reach: int) ->
     Beyond the border the mosaic goes on as its mirror image about the outermost pixel, which keeps the pattern. Gradient: exact.
     """
     check_bayer(pattern)
+    check_size(mosaic)
     height, width = mosaic.shape[-2:]
-    if min(height, width) < 2:
-        raise ShapeError(f"demosaicking needs at least 2 x 2 pixels, but {height} x {width} came")
     reach += reach % 2  # the padded mosaic begins with the same position of the pattern
     padded = mirror_pad(mosaic[..., 0, :, :], reach, reach + height % 2, -2)
     padded = mirror_pad(padded, reach, reach + width % 2, -1)

@@ -17,21 +17,35 @@ from typing import Any
 
 import numpy as np
 
+from campipe.ops.kernels.demosaick_hamilton import HAMILTON_MARGIN, HAMILTON_PLANES, hamilton_into, hamilton_strip
 from campipe.ops.kernels.demosaick_linear import (
     BILINEAR_MARGIN,
     BILINEAR_PLANES,
     MALVAR_MARGIN,
     MALVAR_PLANES,
+    bilinear_into,
     bilinear_strip,
+    malvar_into,
     malvar_strip,
+)
+from campipe.ops.kernels.demosaick_menon import (
+    MENON_MARGIN,
+    MENON_PLANES,
+    menon_into,
+    menon_strip,
+    menon_unrefined_into,
+    menon_unrefined_strip,
 )
 from campipe.ops.kernels.jit import compiled, inlined
 
 STRIPS: dict[str, tuple[Any, int, int]] = {
     "bilinear": (bilinear_strip, BILINEAR_MARGIN, BILINEAR_PLANES),
     "malvar": (malvar_strip, MALVAR_MARGIN, MALVAR_PLANES),
+    "hamilton_adams": (hamilton_strip, HAMILTON_MARGIN, HAMILTON_PLANES),
+    "menon": (menon_strip, MENON_MARGIN, MENON_PLANES),
+    "menon_unrefined": (menon_unrefined_strip, MENON_MARGIN, MENON_PLANES),
 }
-ROWS, COLUMNS = 32, 256
+ROWS, COLUMNS = 32, 512
 """Pixels of a strip that keep its planes in the second-level cache."""
 
 
@@ -64,38 +78,67 @@ def cut_strip(mosaic, top, left, padded):
 
 
 @inlined
-def _by_strips(strip, margin, planes, mosaic, red_y, red_x, first, last, out):
-    """Demosaick the rows from `first` to `last`, of N * H, plane after plane: (N, H, W) to (N, 3, H, W)."""
+def _by_strips(into, margin, planes, tall, mosaic, red_y, red_x, first, last, out):
+    """Demosaick the rows from `first` to `last`, of N * H, plane after plane: (N, H, W) to (N, 3, H, W).
+
+    into   what fills a strip inside a larger array; where a strip's margin lies inside the picture, it reads the mosaic itself
+    tall   rows of a strip
+    """
     height, width = mosaic.shape[1:]
-    tall, broad = ROWS + 2 * margin, COLUMNS + 2 * margin
-    window, work = np.empty(tall * broad, np.float32), np.empty(planes * tall * broad, np.float32)
-    result = np.empty(3 * ROWS * COLUMNS, np.float32)
+    size = (tall + 2 * margin) * (COLUMNS + 2 * margin)
+    window, work, source, result = (
+        np.empty(size, np.float32),
+        np.empty(planes * size, np.float32),
+        mosaic.reshape(mosaic.size),
+        out.reshape(out.size),
+    )
     while first < last:
         n, y = first // height, first % height
-        rows = min(ROWS, last - first, height - y)
+        rows = min(tall, last - first, height - y)
         for x in range(0, width, COLUMNS):
             columns = min(COLUMNS, width - x)
-            tall, broad = rows + 2 * margin, columns + 2 * margin
-            padded = window[: tall * broad].reshape(tall, broad)
-            scratch = work[: planes * tall * broad].reshape(planes, tall, broad)
-            piece = result[: 3 * rows * columns].reshape(3, rows, columns)
-            cut_strip(mosaic[n], y - margin, x - margin, padded)
-            strip(padded, (red_y ^ y) & 1, (red_x ^ x) & 1, piece, scratch)
-            for channel in range(3):
-                for i in range(rows):
-                    _copy(piece[channel, i], out[n, channel, y + i, x : x + columns])
+            h, w, top, left = rows + 2 * margin, columns + 2 * margin, y - margin, x - margin
+            scratch = work[: planes * h * w].reshape(planes, h, w)
+            place = ((3 * n * height + y) * width + x, width, rows, columns, height * width)
+            if top >= 0 and left >= 0 and top + h <= height and left + w <= width:
+                at = ((n * height + top) * width + left, width, h, w)
+                into(source, at, (red_y ^ y) & 1, (red_x ^ x) & 1, result, place, scratch)
+            else:
+                cut_strip(mosaic[n], top, left, window[: h * w].reshape(h, w))
+                into(window, (0, w, h, w), (red_y ^ y) & 1, (red_x ^ x) & 1, result, place, scratch)
         first += rows
 
 
 @compiled
 def bilinear_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(bilinear_strip, BILINEAR_MARGIN, BILINEAR_PLANES, mosaic, red_y, red_x, first, last, out)
+    _by_strips(bilinear_into, BILINEAR_MARGIN, BILINEAR_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
 
 
 @compiled
 def malvar_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(malvar_strip, MALVAR_MARGIN, MALVAR_PLANES, mosaic, red_y, red_x, first, last, out)
+    _by_strips(malvar_into, MALVAR_MARGIN, MALVAR_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
 
 
-LOOPS: dict[str, Any] = {"bilinear": bilinear_rows, "malvar": malvar_rows}
+@compiled
+def hamilton_rows(mosaic, red_y, red_x, first, last, out):
+    _by_strips(hamilton_into, HAMILTON_MARGIN, HAMILTON_PLANES, 4 * ROWS, mosaic, red_y, red_x, first, last, out)
+
+
+@compiled
+def menon_rows(mosaic, red_y, red_x, first, last, out):
+    _by_strips(menon_into, MENON_MARGIN, MENON_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
+
+
+@compiled
+def menon_unrefined_rows(mosaic, red_y, red_x, first, last, out):
+    _by_strips(menon_unrefined_into, MENON_MARGIN, MENON_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
+
+
+LOOPS: dict[str, Any] = {
+    "bilinear": bilinear_rows,
+    "malvar": malvar_rows,
+    "hamilton_adams": hamilton_rows,
+    "menon": menon_rows,
+    "menon_unrefined": menon_unrefined_rows,
+}
 """The loop over whole pictures of each method."""

@@ -1,0 +1,30 @@
+"""From tensors on the CPU to the compiled demosaickers. Importing this module imports numba."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from campipe.ops.kernels.demosaick_rows import LOOPS, ROWS
+from campipe.ops.kernels.memory import empty
+from campipe.ops.kernels.threads import over_rows
+
+
+def demosaick(method: str, mosaic: Tensor, pattern: str) -> Tensor:
+    """Let a loop demosaick whole pictures, strip by strip.
+
+    method    a name in `LOOPS`
+    mosaic    (..., 1, H, W) float32, any strides
+    pattern   RGGB, GRBG, GBRG or BGGR
+    returns   (..., 3, H, W) float32, the same on any number of threads
+
+    Gradient: none.
+    """
+    *views, _, height, width = mosaic.shape
+    planes = mosaic.detach().reshape(-1, height, width).contiguous()
+    out = empty((planes.shape[0], 3, height, width))
+    if out.numel() > 0:
+        red, loop, source, target = pattern.index("R"), LOOPS[method], planes.numpy(), out.numpy()
+        rows = planes.shape[0] * height
+        strips = -(-rows // ROWS)  # threads get whole strips
+        over_rows(lambda first, last: loop(source, red // 2, red % 2, first * ROWS, min(last * ROWS, rows), target), strips, ROWS * width)
+    return out.reshape(*views, 3, height, width)
