@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from campipe.cli.screen import Screen
+from campipe.core.errors import RawFileError
 
 app = typer.Typer(
     add_completion=False,
@@ -60,10 +61,10 @@ def demo(
 
 @app.command("list", epilog="Example: campipe list cameras --json")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="cameras|recipes|stages|blocks", help="What to list.")],
+    what: Annotated[str, typer.Argument(metavar="cameras|recipes|isp|stages|blocks", help="What to list.")],
     json: Json = False,
 ) -> None:
-    """List the cameras, recipes, stages or blocks that there are."""
+    """List the cameras, recipes, ISP presets, stages or blocks that there are."""
     from campipe.jobs.listing import rows_of
 
     Screen().listing(what, rows_of(what), as_json=json)
@@ -91,19 +92,48 @@ def simulate(
 
 @app.command(epilog="Example: campipe develop shot.dng --out picture.png --exposure 2")
 def develop(
-    raw: Annotated[Path, typer.Argument(help="A raw file: .dng, .nef, .cr2, .arw and what else LibRaw opens.")],
-    out: Annotated[Path, typer.Option(help="The picture to write: .png, .tif or .jpg.")],
-    demosaick: Annotated[str, typer.Option(help="Name of a demosaicker; `campipe list blocks` shows them.")] = "malvar",
+    raw: Annotated[Path, typer.Argument(help="A raw file, .dng, .nef, .cr2, .arw and what else LibRaw opens, or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="The picture to write: .png, .tif or .jpg; for a folder, a folder.")],
+    demosaick: Annotated[str, typer.Option(help="Name of a demosaicker (`campipe list blocks`); auto: one that fits the file.")] = "auto",
     exposure: Annotated[float, typer.Option(help="Stops by which the picture is made brighter.")] = 0.0,
     bits: Annotated[int, typer.Option(help="Bits per channel, 8 or 16.")] = 8,
+    isp: Annotated[str | None, typer.Option(help="A preset (`campipe list isp`), or a pipeline's .yaml file.")] = None,
 ) -> None:
-    """Develop a raw file to a picture, from what the file itself says."""
+    """Develop raw files to pictures, from what the files themselves say. Beside each picture lies a .yaml of what was done."""
+    from campipe.jobs.develop import Settings
     from campipe.jobs.develop import develop as job
 
     screen = Screen()
-    with screen.busy(f"developing {raw.name}"):
-        picture = job(raw, out, demosaick=demosaick, exposure=exposure, bits=bits)
-    screen.say(f"{out}: {picture.width} x {picture.height}, {bits} bits per channel")
+    with screen.progress("developing") as progress:
+        done = job(raw, out, Settings(demosaick, exposure, bits, isp), progress=progress)
+    screen.developed(done, bits)
+    failed = [one for one in done if one.problem is not None]
+    if failed:
+        raise RawFileError(f"{len(failed)} of {len(done)} files could not be developed; the first: {failed[0].problem}")
+
+
+@app.command(epilog="Example: campipe evaluate denoise/dct --images photos --sigma 25 --out scores")
+def evaluate(
+    block: Annotated[str, typer.Argument(metavar="SLOT[/NAME]", help="A slot, such as denoise, for all its blocks; or one, denoise/dct.")],
+    images: Annotated[Path, typer.Option(help="Folder of photos.")],
+    sigma: Annotated[float | None, typer.Option(help="Standard deviation of the noise, on the 0 to 255 scale.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table as Markdown and CSV, and a figure.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure how well blocks restore photos that were damaged: score, seconds and memory of each, side by side."""
+    from campipe.jobs.evaluate import as_json, write_tables
+    from campipe.jobs.evaluate import evaluate as job
+
+    screen = Screen()
+    with screen.progress("evaluating") as progress:
+        scores = job(block, images, sigma=sigma, progress=progress)
+    files = write_tables(scores, block, images, sigma, out) if out is not None else []
+    if json:
+        screen.say(as_json(scores))
+        return
+    screen.scores(scores)
+    for path in files:
+        screen.say(str(path))
 
 
 @app.command(epilog="Example: campipe synth raw_pairs --images photos --out pairs --count 1000 --seed 0 --workers 2")

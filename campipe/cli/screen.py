@@ -15,6 +15,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from campipe.jobs.bench import Row
     from campipe.jobs.bench_goals import Goal
+    from campipe.jobs.develop import Developed
+    from campipe.jobs.evaluate import Score
     from campipe.jobs.simulate import Simulated
 
 WIDE = 160  # columns where nobody watches: a file or another program
@@ -68,7 +70,7 @@ class Screen:
         if as_json:
             self.say(json.dumps(rows, indent=2))
             return
-        columns = {"cameras": _camera, "recipes": _recipe, "stages": _stage, "blocks": _block}[what]
+        columns = {"cameras": _camera, "recipes": _recipe, "isp": _recipe, "stages": _stage, "blocks": _block}[what]
         cells = [columns(row) for row in rows]
         self.table(list(cells[0]) if cells else [], [list(row.values()) for row in cells])
         if what == "cameras":
@@ -91,6 +93,25 @@ class Screen:
         self.say(f"mean signal {done.electrons:.1f} e- a pixel, its noise {done.noise:.1f} e-, {100 * done.saturated:.2f} % saturated")
         for path, what in done.files.items():
             self.say(f"{path}: {what}")
+
+    def developed(self, done: list[Developed], bits: int) -> None:
+        """What `campipe develop` wrote, and what was assumed for it."""
+        for one in done:
+            if one.problem is not None:
+                continue
+            size = f"{one.size[1]} x {one.size[0]}, {bits} bits per channel"
+            self.say(f"{one.picture}: {size}{', was there' if one.was_there else ''}")
+            for sentence in one.assumptions:
+                self.say(f"  assumed: {sentence}")
+
+    def scores(self, scores: list[Score]) -> None:
+        """How the blocks did, best first."""
+        cells = [
+            [s.name, f"{s.psnr:.2f}", f"{s.ssim:.4f}", _figure(s.seconds_per_megapixel), f"{s.megabytes:.0f}", str(s.parameters)]
+            for s in scores
+        ]
+        heads = ["block", "PSNR, dB", "SSIM", "s / MP", "memory, MB", "parameters"]
+        self.table(heads, cells, right=tuple(heads[1:]))
 
     def bench(self, rows: list[Row], goals: list[Goal]) -> None:
         """The measurements, and how they stand beside the goals."""

@@ -63,13 +63,25 @@ def write_photo(path: str | os.PathLike[str], frame: Frame, *, bits: int = 8, qu
     The ICC profile of the capture's colour space is embedded, that of sRGB too.
     """
     path, frame = Path(path), single(frame, path).expect("display")
+    check_picture(path, bits)
+    write_pixels(path, quantise(frame, bits), frame.capture.colour_space, quality=quality)
+
+
+def check_picture(path: Path, bits: int) -> None:
+    """Raise a RawFileError for a suffix, or bits, that no picture of ours has."""
     suffix = path.suffix.lower()
     if suffix not in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
         raise RawFileError(f"a picture is written as .png, .jpg or .tif, but {path.name} came; choose one of these suffixes")
     if bits not in (8, 16) or (bits == 16 and suffix in (".jpg", ".jpeg")):
         raise RawFileError(f"a picture has 8 bits, or as .png or .tif 16, but {bits} for {path.name} came; change bits= or the suffix")
-    pixels = quantise(frame, bits)
-    profile = icc_profile(colour_space(frame.capture.colour_space).name, grey=pixels.ndim == 2)
+
+
+def write_pixels(path: str | os.PathLike[str], pixels: np.ndarray, space: str = "srgb", *, quality: int = 95) -> None:
+    """Write the whole numbers of a picture, (H, W, 3) or (H, W), uint8 or uint16, encoded in a colour space; see `write_photo`."""
+    path = Path(path)
+    bits, suffix = 8 * pixels.itemsize, path.suffix.lower()
+    check_picture(path, bits)
+    profile = icc_profile(colour_space(space).name, grey=pixels.ndim == 2)
     with appearing(path) as temporary:
         if suffix in (".tif", ".tiff"):
             import tifffile

@@ -18,7 +18,7 @@ import typer
 import campipe as cp
 from campipe.cli.commands import app
 
-COMMANDS = ["demo", "list", "simulate", "develop", "synth", "bench"]
+COMMANDS = ["demo", "list", "simulate", "develop", "evaluate", "synth", "bench"]
 
 
 def started(*words: object, **options) -> subprocess.Popen[str]:
@@ -55,7 +55,7 @@ def test_the_version_is_told(run):
     assert run("--version").out.startswith("campipe")
 
 
-@pytest.mark.parametrize("what", ["cameras", "recipes", "stages", "blocks"])
+@pytest.mark.parametrize("what", ["cameras", "recipes", "isp", "stages", "blocks"])
 def test_lists_say_the_same_as_a_table_and_as_json(what, run):
     table, rows = run("list", what), json.loads(run("list", what, "--json").out)
     assert table.status == 0 and table.err == ""
