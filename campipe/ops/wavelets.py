@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from campipe.core.errors import CampipeError
+from campipe.ops.compiled import loops_serve
 from campipe.ops.filters import symmetric_pad
+from campipe.ops.guided import box_mean
 from campipe.ops.tiles import in_tiles
 
 _3 = math.sqrt(3)
@@ -17,7 +20,6 @@ _LOW = {
     "db2": [c / (4 * math.sqrt(2)) for c in (1 + _3, 3 + _3, 3 - _3, 1 - _3)],
 }
 """Low-pass filters of unit norm. Source: Daubechies, "Orthonormal bases of compactly supported wavelets", CPAM 41, 1988, table 1."""
-_PAD = 32  # pixels of mirror image; the picture with them is taken as periodic, which only the coarsest levels can see
 
 Bands = list[tuple[Tensor, Tensor, Tensor]]
 
@@ -81,34 +83,59 @@ def wavelet_threshold(x: Tensor, sigma: Tensor, strength: Tensor | float, window
     adaptive wavelet thresholding with context modeling for image denoising", same issue, of which the window is the plain form.
     """
     sigma = sigma.to(x.dtype)
+    pad = reach(name, levels) + (0 if window is None else window // 2)
+    # Of the plane with its mirror images, which is taken as periodic, no pixel of the picture sees the seam.
+    x, variance = _framed(x, pad), sigma.square()
+    if sigma.shape[-2:] != (1, 1):
+        variance = _framed(variance.expand(*sigma.shape[:2], x.shape[-2] - 2 * pad, x.shape[-1] - 2 * pad), pad)
 
-    def work(x: Tensor, sigma: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        rest, bands = forth(_framed(x), name, levels)
-        noise = _framed(sigma.square().expand(*sigma.shape[:2], *x.shape[-2:])) if sigma.shape[-2:] != (1, 1) else sigma.square()
-        bands = [tuple(_shrunk(c, noise, strength, window) for c in level) for level in bands]  # type: ignore[misc]
-        return back(rest, bands, name)[..., _PAD : _PAD + height, _PAD : _PAD + width]
+    def work(x: Tensor, variance: Tensor) -> Tensor:
+        if window is not None and loops_serve(x, variance, strength):
+            return _by_loop(x, variance, float(strength), window, name, levels)
+        rest, bands = forth(x, name, levels)
+        bands = [tuple(_shrunk(c, variance, strength, window, pad) for c in level) for level in bands]  # type: ignore[misc]
+        return back(rest, bands, name)
 
-    return work(x, sigma) if window is None else in_tiles(work, x, sigma, reach(name, levels) + window // 2)
+    out = work(x, variance) if window is None else in_tiles(work, x, variance, pad)
+    return out[..., pad : out.shape[-2] - pad, pad : out.shape[-1] - pad]
 
 
-def _shrunk(c: Tensor, noise: Tensor, strength: Tensor | float, window: int | None) -> Tensor:
+def _shrunk(c: Tensor, noise: Tensor, strength: Tensor | float, window: int | None, pad: int) -> Tensor:
     power = c.square()
     if window is None:
-        power = power[..., _PAD:-_PAD, _PAD:-_PAD].mean((-2, -1), keepdim=True)
+        inside = slice(pad, -pad)
+        power = power[..., inside, inside].mean((-2, -1), keepdim=True)
         noise = noise.mean((-2, -1), keepdim=True)
     else:
-        half = window // 2
-        power = torch.nn.functional.avg_pool2d(symmetric_pad(power, half, -1), (1, window), 1)
-        power = torch.nn.functional.avg_pool2d(symmetric_pad(power, half, -2), (window, 1), 1)
+        power = box_mean(power, window // 2)
     # Where there is nothing but noise the threshold is a thousand deviations: everything goes.
     clean = torch.maximum(power - noise, 1e-6 * noise + torch.finfo(c.dtype).tiny).sqrt()
     threshold = strength * noise / clean
     return torch.where(c.abs() > threshold, c - torch.sign(c) * threshold, 0)
 
 
-def _framed(x: Tensor) -> Tensor:
-    return symmetric_pad(symmetric_pad(x, _PAD, -1), _PAD, -2)
+def _by_loop(x: Tensor, variance: Tensor, strength: float, window: int, name: str, levels: int) -> Tensor:
+    from campipe.ops.kernels.memory import empty
+    from campipe.ops.kernels.threads import over_rows
+    from campipe.ops.kernels.wavelets import shrink_plane
+
+    batch, channels, height, width = x.shape
+    out = empty((batch * channels, height, width))
+    planes = x.detach().reshape(batch * channels, height, width).contiguous().numpy()
+    noise = variance.detach().expand(batch, channels, variance.shape[-2], width).reshape(batch * channels, -1, width).contiguous().numpy()
+    low, high = (np.array(taps, np.float32) for taps in _filters(name))
+    result = out.numpy()
+
+    def each(first: int, last: int) -> None:
+        for n in range(first, last):
+            shrink_plane(planes[n], noise[n], low, high, levels, window // 2, np.float32(strength), result[n])
+
+    over_rows(each, batch * channels, 100 * height * width)
+    return out.view(x.shape)
+
+
+def _framed(x: Tensor, pad: int) -> Tensor:
+    return symmetric_pad(symmetric_pad(x, pad, -1), pad, -2)
 
 
 def _filters(name: str) -> tuple[list[float], list[float]]:
