@@ -113,6 +113,16 @@ def test_each_channel_and_item_has_its_own_profile():
             assert torch.equal(back[b, c], unstabilise(one, shot[b, c], floor[b, c]))
 
 
+def test_the_loop_gives_what_torch_gives():
+    y = torch.linspace(-70, 90, 4 * 2 * 31).reshape(1, 4, 2, 31)
+    shot = torch.tensor([1e-4, 1e-4, 0.0, 1e-3]).reshape(1, 4, 1, 1)
+    floor = torch.tensor([0.0, 9e-8, 1e-6, 2e-3]).reshape(1, 4, 1, 1)
+    tracked = unstabilise(y.clone().requires_grad_(), shot, floor).detach()
+    assert torch.allclose(unstabilise(y, shot, floor), tracked, rtol=1e-5, atol=1e-8)
+    five = unstabilise(y[None].expand(3, 1, 1, 4, 2, 31), shot[None, None], floor[None, None])
+    assert torch.allclose(five[2, 0, 0], tracked[0], rtol=1e-5, atol=1e-8)
+
+
 def test_float32_follows_float64():
     x = torch.linspace(-0.001, 1, 1001, dtype=torch.float64)
     for read in (0.0, 1.0, 20.0, 500.0):
