@@ -19,9 +19,11 @@ _FILLERS: dict[str, dict[str, str]] = {
     },
     "denoise": {
         "bilateral": "campipe.blocks.denoising.bilateral:Bilateral",
+        "bm3d": "campipe.blocks.denoising.bm3d:BlockMatching",
         "dct": "campipe.blocks.denoising.dct:SlidingDct",
         "fourier": "campipe.blocks.denoising.fourier:FourierThreshold",
         "guided": "campipe.blocks.denoising.guided:Guided",
+        "nlm": "campipe.blocks.denoising.nlm:NonLocalMeans",
         "tv": "campipe.blocks.denoising.tv:TotalVariation",
         "wavelet": "campipe.blocks.denoising.wavelet:Wavelet",
     },
