@@ -156,21 +156,23 @@ def synth(
     screen.say(f"{done.out}: {done.count} samples in {len(done.files)} files; {done.made} made in {done.seconds:.1f} s{kept}")
 
 
-@app.command(epilog="Example: campipe bench --json")
+@app.command(epilog="Example: campipe bench --isp --json")
 def bench(
     json: Json = False,
     megapixels: Annotated[float, typer.Option(help="Size of the frame, in 1e6 pixels.")] = 12.0,
     rounds: Annotated[int, typer.Option(help="Turns that each contender takes; the median counts.")] = 5,
+    isp: Annotated[bool, typer.Option("--isp", help="Measure developing, beside LibRaw and colour-demosaicing.")] = False,
 ) -> None:
-    """Measure the sensor's speed and memory beside NumPy, torch, GalSim and Pyxel, on one thread, in one run."""
+    """Measure the sensor's speed and memory beside NumPy, torch, GalSim and Pyxel, on one thread, in one run; or the developing's."""
     from campipe.jobs.bench import as_json
     from campipe.jobs.bench import bench as job
-    from campipe.jobs.bench_goals import goals
+    from campipe.jobs.bench_goals import goals, isp_goals
+    from campipe.jobs.bench_isp import bench_isp
 
     screen = Screen()
     with screen.progress("measuring") as progress:
-        rows = job(megapixels, rounds, progress)
+        rows = (bench_isp if isp else job)(megapixels, rounds, progress)
     if json:
         screen.say(as_json(rows))
     else:
-        screen.bench(rows, goals(rows, megapixels))
+        screen.bench(rows, isp_goals(rows) if isp else goals(rows, megapixels))

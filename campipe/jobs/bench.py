@@ -24,6 +24,7 @@ Progress = Callable[[int, int, str], None]
 
 GRADIENT = "gradient to the photons"
 FIRST, IMPORT = "first call, 512 x 512", "import"
+WORKER = "campipe.jobs.bench_worker"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Row:
     megapixels_per_second   median over the rounds, 1e6 pixels
     peak_megabytes          largest over the rounds, 1e6 bytes
     seconds                 median over the rounds, for one run
+    cpu_seconds             median over the rounds, of the processor's time for one run, all threads together
     """
 
     job: str
@@ -42,6 +44,7 @@ class Row:
     megapixels_per_second: float | None = None
     peak_megabytes: float | None = None
     seconds: float | None = None
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def bench(megapixels: float = 12.0, rounds: int = 5, progress: Progress | None =
     """
     if not megapixels >= 1.1 or rounds < 1:
         raise CampipeError(f"a bench needs at least 1.1 megapixels and 1 round, but {megapixels:g} and {rounds} came")
-    height, width = _size(megapixels)
+    height, width = size_of(megapixels)
     heats = [(_entries(megapixels, "shuffled"), True), (_peers(f"exposure {megapixels:g} MP, ramp"), False)]
     total, done, rows = sum(len(entries) for entries, _ in heats) * (rounds + 1) + 2, 0, []
 
@@ -74,7 +77,7 @@ def bench(megapixels: float = 12.0, rounds: int = 5, progress: Progress | None =
             progress(min(done, total), total, words)
 
     for entries, shuffled in heats:
-        rows += _heat(entries, height, width, shuffled, rounds, tell)
+        rows += heat(entries, WORKER, [str(n) for n in (height, width, int(shuffled))], rounds, tell)
     rows += first_call()
     tell(FIRST)
     rows += import_time()
@@ -87,7 +90,7 @@ def as_json(rows: list[Row]) -> str:
     return json.dumps([asdict(row) for row in rows], indent=2)
 
 
-def _size(megapixels: float) -> tuple[int, int]:
+def size_of(megapixels: float) -> tuple[int, int]:
     """Height and width, 4:3, even numbers."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5 / 2) * 2
     return height, round(height * 4 / 3 / 2) * 2
@@ -110,21 +113,25 @@ def _entries(megapixels: float, light: str) -> list[Entry]:
     ]
 
 
-def _heat(entries: list[Entry], height: int, width: int, shuffled: bool, rounds: int, tell: Callable[[str], None]) -> list[Row]:
-    """Let the contenders take turns, and sum up."""
-    with _workers(entries, height, width, shuffled) as workers:
+def heat(entries: list[Entry], worker: str, words: list[str], rounds: int, tell: Callable[[str], None]) -> list[Row]:
+    """Let the contenders take turns, and sum up.
+
+    worker   module that is run once for each contender, with the contender's name, the words and the number of threads
+    tell     called with words, once for each contender that is ready and once for each of its turns
+    """
+    with _workers(entries, worker, words) as workers:
         there = []
-        for entry, worker in zip(entries, workers, strict=True):
-            there.append("ready" in _hear(entry, worker))
+        for entry, process in zip(entries, workers, strict=True):
+            there.append("ready" in _hear(entry, process))
             tell(f"{entry.who} is ready")
         results: list[list[dict[str, Any]]] = [[] for _ in entries]
         for _ in range(rounds):
-            for entry, worker, present, result in zip(entries, workers, there, results, strict=True):
+            for entry, process, present, result in zip(entries, workers, there, results, strict=True):
                 if present:
-                    assert worker.stdin is not None
-                    worker.stdin.write("go\n")
-                    worker.stdin.flush()
-                    result.append(_hear(entry, worker))
+                    assert process.stdin is not None
+                    process.stdin.write("go\n")
+                    process.stdin.flush()
+                    result.append(_hear(entry, process))
                 tell(f"{entry.job}: {entry.who}")
     return [_row(entry, result) for entry, result in zip(entries, results, strict=True)]
 
@@ -132,26 +139,25 @@ def _heat(entries: list[Entry], height: int, width: int, shuffled: bool, rounds:
 def _row(entry: Entry, results: list[dict[str, Any]]) -> Row:
     if not results:
         return Row(entry.job, f"{entry.who.split(',')[0]}: not installed")
-    seconds = median(r["seconds"] for r in results)
-    return Row(entry.job, entry.who, results[0]["pixels"] / seconds / 1e6, max(r["bytes"] for r in results) / 1e6, seconds)
+    seconds, busy = (median(r[name] for r in results) for name in ("seconds", "cpu_seconds"))
+    return Row(entry.job, entry.who, results[0]["pixels"] / seconds / 1e6, max(r["bytes"] for r in results) / 1e6, seconds, busy)
 
 
 @contextmanager
-def _workers(entries: list[Entry], height: int, width: int, shuffled: bool) -> Iterator[list[subprocess.Popen[str]]]:
+def _workers(entries: list[Entry], worker: str, words: list[str]) -> Iterator[list[subprocess.Popen[str]]]:
     """One waiting process for each contender; none is left behind."""
     workers: list[subprocess.Popen[str]] = []
     try:
         for entry in entries:
-            numbers = [str(n) for n in (height, width, int(shuffled), entry.threads)]
-            command = [sys.executable, "-m", "campipe.jobs.bench_worker", entry.contender, *numbers]
+            command = [sys.executable, "-m", worker, entry.contender, *words, str(entry.threads)]
             pipe = subprocess.PIPE
             workers.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=_environment(entry.threads)))
         yield workers
     finally:
-        for worker in workers:
-            worker.kill()
+        for process in workers:
+            process.kill()
             with suppress(BrokenPipeError):
-                worker.communicate()
+                process.communicate()
 
 
 def _environment(threads: int, **more: str) -> dict[str, str]:

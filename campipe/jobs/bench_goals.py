@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from campipe.jobs.bench import FIRST, GRADIENT, IMPORT, Row
+from campipe.jobs.bench_isp_worker import DEMOSAICK, DEVELOP
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,26 @@ def goals(rows: list[Row], megapixels: float) -> list[Goal]:
     alone, ours = _seconds(rows, IMPORT, "torch"), _seconds(rows, IMPORT, "torch and campipe")
     extra = None if alone is None or ours is None else 1000 * (ours - alone)
     found.append(_goal("import, beyond torch", "at most 150", extra, lambda v: v <= 150, " ms"))
+    return found
+
+
+def isp_goals(rows: list[Row]) -> list[Goal]:
+    """Compare one bench of developing with the goals. Who is faster is told by seconds, both to 8 bits per channel."""
+    develop, demosaick = (next((row.job for row in rows if row.job.startswith(job)), "") for job in (DEVELOP, DEMOSAICK))
+    wanted = [
+        (develop, "campipe, malvar", "LibRaw, AHD", 6.0),
+        (develop, "campipe, malvar", "LibRaw, LINEAR", 2.5),
+        (develop, "campipe, menon", "LibRaw, AHD", 1.0),
+        (demosaick, "campipe, malvar", "colour-demosaicing, Malvar2004", 5.0),
+        (demosaick, "campipe, menon", "colour-demosaicing, Menon2007", 10.0),
+    ]
+    found = []
+    for job, own, other, least in wanted:
+        reached = _ratio(_seconds(rows, job, other), _seconds(rows, job, own))
+        found.append(_goal(f"{own} / {other}, {job}", f"at least {least:g}", reached, lambda v, least=least: v >= least))  # type: ignore[misc]
+    for who in ("campipe, malvar", "campipe, malvar, in tiles"):
+        peak = next((r.peak_megabytes for r in rows if r.job == develop and r.who == who), None)
+        found.append(_goal(f"peak memory, {who}, {develop}", "at most 600", peak, lambda v: v <= 600, " MB"))
     return found
 
 

@@ -154,8 +154,21 @@ def main() -> None:
     name, height, width, shuffled, threads = sys.argv[1], *map(int, sys.argv[2:6])
     torch.set_num_threads(threads)
     chain, prepare = Chain(), CONTENDERS[name]
+
+    def exposure(rows: int, columns: int) -> Run:
+        return prepare(light(rows, columns, bool(shuffled)), chain)
+
+    serve(lambda: exposure(2 * TILE, 2 * TILE), lambda: exposure(height, width), height * width)
+
+
+def serve(small: Callable[[], Run], full: Callable[[], Run], pixels: int) -> None:
+    """Warm up, say that all is ready, and run once for each line that comes, with a line of JSON for an answer.
+
+    small, full   prepare what is run, on a small input and on the one that is measured; an ImportError: it is not installed
+    pixels        of one run, unless the run returns their number
+    """
     try:
-        warm_up = prepare(light(2 * TILE, 2 * TILE, bool(shuffled)), chain)
+        warm_up = small()
     except ImportError:
         _say({"missing": True})
         return
@@ -164,18 +177,17 @@ def main() -> None:
     del warm_up
     gc.collect()
     before = resident()
-    photons = light(height, width, bool(shuffled))
-    run = prepare(photons, chain)
+    run = full()
     _say({"ready": True})
     for _ in sys.stdin:
         gc.collect()
         forget_peak()
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         done = run()
-        seconds = time.perf_counter() - start
-        pixels = done if isinstance(done, int) else photons.size
+        seconds, busy = time.perf_counter() - start, time.process_time() - busy
+        own = done if isinstance(done, int) else pixels
         del done
-        _say({"seconds": seconds, "pixels": pixels, "bytes": peak() - before})
+        _say({"seconds": seconds, "cpu_seconds": busy, "pixels": own, "bytes": peak() - before})
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -56,20 +56,20 @@ def test_a_tiny_heat_gives_rows_as_json(monkeypatch, tmp_path):
         "GalSim, CCDNoise",
     ]
     ticks: list[str] = []
-    rows = job._heat([Entry("tiny", name, name) for name in names], 1024, 1024, True, 2, ticks.append)
+    rows = job.heat([Entry("tiny", name, name) for name in names], job.WORKER, ["1024", "1024", "1"], 2, ticks.append)
     assert len(ticks) == 3 * len(names)
     read = json.loads(as_json(rows))
-    assert [set(row) for row in read] == [{"job", "who", "megapixels_per_second", "peak_megabytes", "seconds"}] * len(names)
+    assert [set(row) for row in read] == [{"job", "who", "megapixels_per_second", "peak_megabytes", "seconds", "cpu_seconds"}] * len(names)
     assert [row["who"] for row in read] == [*names[:-1], "GalSim: not installed"]
     for row in read[:-1]:
-        assert row["megapixels_per_second"] > 0 and row["peak_megabytes"] > 0
+        assert row["megapixels_per_second"] > 0 and row["peak_megabytes"] > 0 and row["cpu_seconds"] > 0
         assert row["megapixels_per_second"] * row["seconds"] == pytest.approx(1.048576)
     assert read[-1]["megapixels_per_second"] is None
 
 
 def test_a_contender_that_dies_is_named():
     with pytest.raises(CampipeError, match="process of somebody ended before its turn; its last words: KeyError"):
-        job._heat([Entry("tiny", "somebody", "nobody")], 64, 64, False, 1, lambda words: None)
+        job.heat([Entry("tiny", "somebody", "nobody")], job.WORKER, ["64", "64", "0"], 1, lambda words: None)
 
 
 def test_a_program_that_fails_is_reported():
@@ -84,7 +84,7 @@ def test_a_bench_of_nothing_is_refused(megapixels, rounds):
 
 
 def test_a_frame_has_as_many_pixels_as_asked_for():
-    assert job._size(12.0) == (3000, 4000)
+    assert job.size_of(12.0) == (3000, 4000)
 
 
 def rows(**changed: float) -> list[Row]:
