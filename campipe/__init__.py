@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from campipe.core.stage import Stage
     from campipe.developing import develop
     from campipe.io.files import read, write
-    from campipe.recipe import Recipe, load, register
+    from campipe.recipe import Recipe, load, load_pipeline, register
     from campipe.synth import collate
 
 __version__ = "0.1.0"
@@ -47,6 +47,7 @@ _HOME = {
     "write": "campipe.io.files",
     "Recipe": "campipe.recipe",
     "load": "campipe.recipe",
+    "load_pipeline": "campipe.recipe",
     "register": "campipe.recipe",
     "collate": "campipe.synth",
 }
@@ -75,6 +76,7 @@ __all__ = [
     "develop",
     "isp",
     "load",
+    "load_pipeline",
     "measure",
     "optics",
     "read",

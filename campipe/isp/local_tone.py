@@ -15,22 +15,24 @@ from campipe.isp.checks import above_0
 from campipe.ops.axes import flat_items
 from campipe.ops.exposure_fusion import local_tone
 
-_NUMBERS = ("contrast", "saturation", "exposedness", "middle", "sigma")
+_NUMBERS = ("contrast", "saturation", "exposedness", "middle", "sigma", "pivot")
 
 
 class LocalTone(Stage):
     """Fuse exposures of the picture that differ by stops: shadows from the bright ones, highlights from the dark ones.
 
-    stops         exposures to fuse; stops above 0 open shadows, those below 0 bring back light above 1
+    stops         exposures to fuse; stops above 0 open shadows, those below 0 hold highlights
     contrast      how much fine detail counts for an exposure, 0: not at all
     saturation    how much colour counts
     exposedness   how much it counts that display values lie near `middle`
     middle        display value that shows best
     sigma         width of the Gaussian around it
+    pivot         display value up to which longer exposures brighten, and down to which shorter ones darken
     levels        of the pyramid; None: as many as halve the shorter side to one pixel
 
-    The result hangs on the whole picture: it is not made in tiles. The noise profile ends here. Gradient: exact.
-    Source: Mertens, Kautz, Van Reeth, "Exposure fusion", Pacific Graphics 2007, and its constants.
+    Each pixel is multiplied by one factor: hues stay. The result hangs on the whole picture: it is not made in tiles. The noise profile
+    ends here. Gradient: exact; a stop of exactly 0 has a kink there.
+    Source: Mertens, Kautz, Van Reeth, "Exposure fusion", Pacific Graphics 2007, and its constants; the pivot is ours.
     """
 
     reads = ("linear",)
@@ -46,6 +48,7 @@ class LocalTone(Stage):
         exposedness: float = 1.0,
         middle: float = 0.5,
         sigma: float = 0.2,
+        pivot: float = 0.7,
         levels: int | None = None,
         name: str | None = None,
     ) -> None:
@@ -58,6 +61,7 @@ class LocalTone(Stage):
         self.number("exposedness", exposedness, positive=True)
         self.number("middle", middle)
         self.number("sigma", above_0("sigma", sigma), positive=True)
+        self.number("pivot", above_0("pivot", pivot), positive=True)
         if levels is not None and (isinstance(levels, bool) or not isinstance(levels, int) or levels < 0):
             raise CampipeError(f"the levels of a pyramid are a whole number, 0 or more, but {levels!r} came")
         self.levels = levels

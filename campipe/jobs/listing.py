@@ -1,4 +1,4 @@
-"""What there is to choose from: cameras, recipes, stages and blocks, as rows for a table or for JSON."""
+"""What there is to choose from: cameras, recipes, ISP presets, stages and blocks, as rows for a table or for JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from campipe.core.errors import CampipeError
 from campipe.core.profile import load_profile, profile_names
 from campipe.core.resources import find, listing
 from campipe.recipe.parts import arguments, kinds
+from campipe.recipe.pipelines import presets
 from campipe.recipe.recipe import load
 
 Row = dict[str, Any]
@@ -68,9 +69,14 @@ def blocks() -> list[Row]:
     return [{"slot": slot, "name": name, "about": _first_sentence(type(make(slot, name)))} for slot in slots() for name in names(slot)]
 
 
+def isp() -> list[Row]:
+    """One row per ISP preset that ships: its name, what it is for, and its file."""
+    return [{"name": name, "about": about, "file": str(find("pipelines", "isp", f"{name}.yaml"))} for name, about in presets().items()]
+
+
 def rows_of(what: str) -> list[Row]:
-    """The rows for one of the words "cameras", "recipes", "stages" and "blocks"."""
-    lists = {"cameras": cameras, "recipes": recipes, "stages": stages, "blocks": blocks}
+    """The rows for one of the words "cameras", "recipes", "isp", "stages" and "blocks"."""
+    lists = {"cameras": cameras, "recipes": recipes, "isp": isp, "stages": stages, "blocks": blocks}
     if what not in lists:
         raise CampipeError(f"there are lists of {', '.join(lists)}, but {what!r} came")
     return lists[what]()

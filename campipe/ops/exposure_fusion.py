@@ -15,6 +15,7 @@ from campipe.ops.colour import srgb_decode, srgb_encode
 from campipe.ops.filters import symmetric_pad
 from campipe.ops.pyramid import collapse, gaussian_pyramid, laplacian_pyramid
 
+_BLACK = 1e-6  # luminance under which a pixel has no exposure of its own
 _FLOOR = 1e-3  # contrast and saturation are at least a quarter of an 8-bit step, where both would have an infinite slope
 
 
@@ -53,6 +54,23 @@ def blend(pictures: Tensor, weights: Tensor, levels: int) -> Tensor:
     return collapse([(weight * detail).sum(0) for detail, weight in scales])
 
 
+def exposed(light: Tensor, gain: Tensor, pivot: Tensor) -> Tensor:
+    """An exposure of one picture that leaves the other end of its range alone.
+
+    light     any shape, luminance
+    gain      factor of the exposure, broadcasts with it
+    pivot     luminance up to which a longer exposure brightens, and down to which a shorter one darkens
+    returns   the broadcast shape, increasing in the light: gain * light, but no further than the pivot
+
+    Otherwise the longest exposure would have the largest contrast everywhere, and a blend would darken shadows that lie beside light; the
+    limit plays the part of the compressed ends in Hessel and Morel, "An extended exposure fusion and its application to single image
+    contrast enhancement", WACV 2020. Gradient: exact but at a gain of 1, where it has a kink.
+    """
+    longer = torch.minimum(gain * light, torch.maximum(light, pivot))
+    shorter = torch.maximum(gain * light, torch.minimum(light, pivot))
+    return torch.where(gain > 1, longer, shorter)
+
+
 def local_tone(
     linear: Tensor,
     stops: Tensor,
@@ -61,21 +79,28 @@ def local_tone(
     exposedness: Tensor,
     middle: Tensor,
     sigma: Tensor,
+    pivot: Tensor,
     levels: int | None = None,
 ) -> Tensor:
     """Fuse several exposures of one picture: shadows come from the longer ones, highlights from the shorter.
 
     linear    (B, C, H, W), C 1 or 3
-    stops     (K,) or (B, K), exposures to fuse; one alone is the exposure itself
+    stops     (K,) or (B, K), exposures to fuse
+    pivot     display value between shadows and highlights: see `exposed`
     levels    of the pyramid; None: as many as halve the shorter side to one pixel
     others    as in `log_quality`
     returns   the shape of linear, linear
 
-    Exposures are fused as sRGB-encoded values. A longer one saturates at white, or at the picture's own value where that is brighter still,
-    so that highlights stay where they are and none are lost. Gradient: exact.
+    The luminances are blended, sRGB-encoded; colours follow by one factor for each pixel, which lies between the smallest and the largest
+    of the exposures and 1. Gradient: exact.
     """
     gains = torch.exp2(stops.reshape(-1, stops.shape[-1]).T.to(linear.dtype))[..., None, None, None]
-    pictures = srgb_encode(torch.minimum(gains * linear, linear.clamp_min(1)))
+    light, limit = luma(linear), srgb_decode(pivot.to(linear.dtype))
+    lights = exposed(light, gains, limit)
+    positive = light.clamp_min(_BLACK)
+    pictures = srgb_encode(linear * torch.where(light > _BLACK, lights / positive, gains))
     quality = torch.stack([log_quality(p, contrast, saturation, exposedness, middle, sigma) for p in pictures])
     most = int(math.log2(min(linear.shape[-2:])))
-    return srgb_decode(blend(pictures, quality.softmax(0), most if levels is None else min(levels, most)))
+    fused = srgb_decode(blend(srgb_encode(lights), quality.softmax(0), most if levels is None else min(levels, most)))
+    low, high = gains.amin(0).clamp_max(1), gains.amax(0).clamp_min(1)
+    return linear * torch.minimum(torch.maximum(fused / positive, low), high)

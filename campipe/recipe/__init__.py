@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campipe.recipe.parts import kinds, register
+from campipe.recipe.pipelines import load_pipeline
 from campipe.recipe.recipe import Recipe, load
 
-__all__ = ["Recipe", "kinds", "load", "register"]
+__all__ = ["Recipe", "kinds", "load", "load_pipeline", "register"]

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from campipe.core.errors import CampipeError, RecipeError
 from campipe.core.pipeline import Pipeline
+from campipe.core.resources import find, listing
 from campipe.core.stage import Stage
 from campipe.recipe.parts import arguments, check_arguments, kinds, resolve
-from campipe.recipe.text import Marked, dump
+from campipe.recipe.text import Marked, dump, written
+
+_SUFFIX = ".yaml"
+
+
+def load_pipeline(path_or_name: str | Path) -> Pipeline:
+    """Build a pipeline from a file of one's own, or an ISP preset that ships: `load_pipeline("natural")` finds it from any folder.
+
+    Raises RecipeError with file, line and key, or with the nearest name.
+    """
+    path = Path(path_or_name)
+    if not path.is_file():
+        if path.is_absolute() or path.parent.as_posix() not in (".", "isp", "pipelines/isp"):
+            raise RecipeError(f"a pipeline's file is needed, but there is no {path}")
+        path = find("pipelines", "isp", path.name if path.suffix else f"{path.name}{_SUFFIX}")
+    return from_yaml(written(path, "pipeline"), str(path_or_name))
+
+
+def presets() -> dict[str, str]:
+    """The ISP presets that ship: name to what it is for."""
+    names = listing("pipelines", "isp", suffix=_SUFFIX)
+    return {name: str(Marked(written(find("pipelines", "isp", name + _SUFFIX), "pipeline"), name).data.get("about", "")) for name in names}
 
 
 def to_yaml(pipeline: Pipeline) -> str:
@@ -24,11 +47,12 @@ def from_yaml(text: str, source: str = "pipeline") -> Pipeline:
 
     source   name of the file, for messages
 
-    Raises RecipeError with file, line and key.
+    A text may say what the pipeline is for under `about`. Raises RecipeError with file, line and key.
     """
     marked = Marked(text, source)
-    if not isinstance(marked.data, dict) or set(marked.data) != {"pipeline", "stages"} or not isinstance(marked.data["stages"], list):
-        raise marked.error((), "a pipeline has the keys `pipeline`, its name, and `stages`, a list")
+    keys = {"pipeline", "stages"}
+    if not isinstance(marked.data, dict) or set(marked.data) - {"about"} != keys or not isinstance(marked.data["stages"], list):
+        raise marked.error((), "a pipeline has the keys `pipeline`, its name, and `stages`, a list; and it may have `about`")
     return _pipeline(marked, (), marked.data)
 
 

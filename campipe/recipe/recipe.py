@@ -82,10 +82,4 @@ def load(path_or_name: str | Path) -> Recipe:
         if path.is_absolute() or path.parent.as_posix() not in (".", "pipelines"):
             raise RecipeError(f"a recipe's file is needed, but there is no {path}")
         path = find("pipelines", path.name if path.suffix else f"{path.name}.yaml")
-    try:
-        written = path.read_text(encoding="utf-8")
-    except OSError as problem:
-        raise RecipeError(f"the recipe {path} cannot be read: {problem.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"the recipe {path} is no text; a recipe is a YAML file in UTF-8") from None
-    return Recipe.parse(written, str(path_or_name))
+    return Recipe.parse(text.written(path, "recipe"), str(path_or_name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +62,19 @@ class Marked:
         elif isinstance(node, yaml.SequenceNode):
             for place, value in enumerate(node.value):
                 self._walk(value, (*path, place), (*above, id(node)))
+
+
+def written(path: pathlib.Path, kind: str) -> str:
+    """The text of a file; a RecipeError says why it cannot be read.
+
+    kind   what it should hold, "recipe" or "pipeline", for messages
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise RecipeError(f"the {kind} {path} cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"the {kind} {path} is no text; a {kind} is a YAML file in UTF-8") from None
 
 
 def spell(path: Sequence[str | int]) -> str:

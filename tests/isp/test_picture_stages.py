@@ -17,7 +17,7 @@ STAGES: list[tuple[Stage, str]] = [
     (isp.UnsharpMask(0.7, 0.8, 0.02), "display"),
     (isp.GuidedSharpen(1.2, 2e-3, 2), "display"),
     (isp.ChromaDenoise(0.8, 1e-2, 2), "linear"),
-    (isp.LocalTone([0.0, 1.5], levels=2), "linear"),
+    (isp.LocalTone([-0.4, 0.3, 1.5], levels=2), "linear"),
 ]
 EVERY = pytest.mark.parametrize(("stage", "space"), STAGES, ids=[s.name for s, _ in STAGES])
 
