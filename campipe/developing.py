@@ -62,7 +62,7 @@ def fitting_demosaicker(raw: Frame) -> str:
     pattern = raw.capture.pattern
     if pattern is None or len(pattern) == 4:
         return _BAYER
-    return next((name for name in names("demosaick") if getattr(make_demosaicker(name), "patterns", "bayer") == "xtrans"), _BAYER)
+    return next((name for name in names("demosaick") if "xtrans" in getattr(make_demosaicker(name), "patterns", "bayer")), _BAYER)
 
 
 def develop(raw: Frame, *, exposure: Any = None, demosaick: str | Block = "auto") -> Frame:

@@ -16,18 +16,29 @@ _FILLERS: dict[str, dict[str, str]] = {
     "demosaick": {
         "bilinear": "campipe.blocks.demosaicking.bilinear:Bilinear",
         "malvar": "campipe.blocks.demosaicking.malvar:Malvar",
+        "hamilton_adams": "campipe.blocks.demosaicking.hamilton_adams:HamiltonAdams",
+        "menon": "campipe.blocks.demosaicking.menon:Menon",
+        "wiener": "campipe.blocks.demosaicking.wiener:Wiener",
     },
     "denoise": {
         "bilateral": "campipe.blocks.denoising.bilateral:Bilateral",
         "bm3d": "campipe.blocks.denoising.bm3d:BlockMatching",
         "dct": "campipe.blocks.denoising.dct:SlidingDct",
+        "dct_dictionary": "campipe.blocks.denoising.dictionary:DctDictionary",
         "fourier": "campipe.blocks.denoising.fourier:FourierThreshold",
         "guided": "campipe.blocks.denoising.guided:Guided",
+        "ksvd": "campipe.blocks.denoising.dictionary:Ksvd",
         "nlm": "campipe.blocks.denoising.nlm:NonLocalMeans",
+        "trained_dictionary": "campipe.blocks.denoising.dictionary:TrainedDictionary",
         "tv": "campipe.blocks.denoising.tv:TotalVariation",
         "wavelet": "campipe.blocks.denoising.wavelet:Wavelet",
     },
-    "deblur": {},
+    "deblur": {
+        "wiener": "campipe.blocks.deblurring.wiener:Wiener",
+        "richardson_lucy": "campipe.blocks.deblurring.richardson_lucy:RichardsonLucy",
+        "hyper_laplacian": "campipe.blocks.deblurring.hyper_laplacian:HyperLaplacian",
+        "blind": "campipe.blocks.deblurring.blind:Blind",
+    },
 }
 
 

@@ -1,7 +1,8 @@
-"""Linear demosaicking: a kernel for each position of the Bayer pattern and each colour.
+"""Linear demosaicking: a kernel for each position of the pattern and each colour.
 
-`apply_kernels` is the engine; `bilinear_kernels` and `malvar_kernels` are two sets of numbers for it. It works on the four half-resolution
-planes of the pattern by shifted sums, so that a tile gets the bits of the whole, and nothing is rounded by matrix units.
+`apply_kernels` is the engine; `bilinear_kernels` and `malvar_kernels` are two sets of numbers for it. It works on the planes of the
+pattern, four of half the resolution for Bayer, by shifted sums, so that a tile gets the bits of the whole, and nothing is rounded by
+matrix units. On the CPU and without a gradient, compiled loops do the same.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ Kernels = Callable[[str, int, int, int], Kernel]
 def check_bayer(pattern: str) -> str:
     """Return the pattern if it is one of RGGB, GRBG, GBRG and BGGR."""
     if pattern not in ("RGGB", "GRBG", "GBRG", "BGGR"):
-        raise CampipeError(f"this demosaicker takes RGGB, GRBG, GBRG or BGGR, but the pattern is {patterns.check(pattern)!r}")
+        raise CampipeError(
+            f"this demosaicker takes RGGB, GRBG, GBRG or BGGR, but the pattern is {patterns.check(pattern)!r}; take 'wiener' for it"
+        )
     return pattern
 
 
@@ -101,20 +104,22 @@ def by_loop(method: str, mosaic: Tensor, pattern: str) -> Tensor:
     return demosaick(method, mosaic, pattern)
 
 
-def check_size(mosaic: Tensor) -> None:
+def check_size(mosaic: Tensor, tile: tuple[int, int] = (2, 2)) -> None:
     """Refuse a mosaic of less than one tile."""
     height, width = mosaic.shape[-2:]
-    if min(height, width) < 2:
-        raise ShapeError(f"demosaicking needs at least 2 x 2 pixels, but {height} x {width} came")
+    if height < tile[0] or width < tile[1]:
+        raise ShapeError(f"demosaicking needs at least {tile[0]} x {tile[1]} pixels, but {height} x {width} came")
 
 
 def bilinear(mosaic: Tensor, pattern: str) -> Tensor:
     """Demosaick by `bilinear_kernels`: (..., 1, H, W) to (..., 3, H, W). Gradient: exact."""
+    check_bayer(pattern)
     return by_loop("bilinear", mosaic, pattern) if loops_serve(mosaic) else apply_kernels(mosaic, pattern, bilinear_kernels, 1)
 
 
 def malvar(mosaic: Tensor, pattern: str) -> Tensor:
     """Demosaick by `malvar_kernels`: (..., 1, H, W) to (..., 3, H, W). Gradient: exact."""
+    check_bayer(pattern)
     return by_loop("malvar", mosaic, pattern) if loops_serve(mosaic) else apply_kernels(mosaic, pattern, malvar_kernels, 2)
 
 
@@ -126,32 +131,48 @@ def squared(kernels: Kernels) -> Kernels:
 def apply_kernels(mosaic: Tensor, pattern: str, kernels: Kernels, reach: int) -> Tensor:
     """Demosaick by a kernel for each position and colour.
 
-    mosaic    (..., 1, H, W), H and W at least 2, odd ones too
+    mosaic    (..., 1, H, W), at least one tile of the pattern, and any size from there on
     pattern   as the mosaic's pixel (0, 0) sees it
     reach     pixels that the kernels reach from their middle
     returns   (..., 3, H, W)
 
-    Beyond the border the mosaic goes on as its mirror image about the outermost pixel, which keeps the pattern. Gradient: exact.
+    Beyond the border the mosaic goes on as `continued` says. Gradient: exact.
     """
-    check_bayer(pattern)
-    check_size(mosaic)
+    h, w = patterns.size(pattern)
+    check_size(mosaic, (h, w))
     height, width = mosaic.shape[-2:]
-    reach += reach % 2  # the padded mosaic begins with the same position of the pattern
-    padded = mirror_pad(mosaic[..., 0, :, :], reach, reach + height % 2, -2)
-    padded = mirror_pad(padded, reach, reach + width % 2, -1)
-    planes = [[padded[..., i::2, j::2].contiguous() for j in (0, 1)] for i in (0, 1)]
-    rows, columns = (height + 1) // 2, (width + 1) // 2
+    top, left = -(-reach // h) * h, -(-reach // w) * w  # the padded mosaic begins with the same position of the pattern
+    padded = continued(continued(mosaic[..., 0, :, :], top, top + -height % h, h, -2), left, left + -width % w, w, -1)
+    planes = [[padded[..., i::h, j::w].contiguous() for j in range(w)] for i in range(h)]
+    rows, columns = -(-height // h), -(-width // w)
 
     def sample(y: int, x: int) -> Tensor:
-        y, x = y + reach, x + reach
-        return planes[y % 2][x % 2][..., y // 2 : y // 2 + rows, x // 2 : x // 2 + columns]
+        y, x = y + top, x + left
+        return planes[y % h][x % w][..., y // h : y // h + rows, x // w : x // w + columns]
 
     channels = []
     for channel in range(3):
-        quarters = [[_weighted(sample, kernels(pattern, i, j, channel), i, j) for j in (0, 1)] for i in (0, 1)]
-        lines = [torch.stack(row, -1).flatten(-2) for row in quarters]
+        parts = [[_weighted(sample, kernels(pattern, i, j, channel), i, j) for j in range(w)] for i in range(h)]
+        lines = [torch.stack(row, -1).flatten(-2) for row in parts]
         channels.append(torch.stack(lines, -2).flatten(-3, -2))
     return torch.stack(channels, -3)[..., :height, :width]
+
+
+def continued(data: Tensor, before: int, after: int, period: int, dim: int) -> Tensor:
+    """Continue a mosaic beyond both ends of an axis so that its pattern goes on.
+
+    data            any shape, at least one period along the axis
+    before, after   pixels
+
+    With a period of 2 by its mirror image about the outermost pixel; with another one, whose mirror image may see other colours, by its
+    outermost period, again and again.
+    """
+    if period == 2:
+        return mirror_pad(data, before, after, dim)
+    size = data.shape[dim]
+    place = torch.arange(-before, size + after, device=data.device)
+    place = torch.where(place < 0, place % period, torch.where(place < size, place, size - period + (place - size) % period))
+    return data.index_select(dim, place)
 
 
 def _weighted(sample: Callable[[int, int], Tensor], kernel: Kernel, i: int, j: int) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from campipe.blocks.demosaicking.slot import LinearDemosaicker
-from campipe.ops.demosaick import bilinear_kernels
+from campipe.ops.demosaick import bilinear, bilinear_kernels
 
 
 class Bilinear(LinearDemosaicker):
@@ -11,3 +13,7 @@ class Bilinear(LinearDemosaicker):
 
     margin = 1
     kernels = staticmethod(bilinear_kernels)
+    loop = "bilinear"
+
+    def net(self, mosaic: Tensor, pattern: str) -> Tensor:
+        return bilinear(mosaic, pattern)

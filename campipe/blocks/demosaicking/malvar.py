@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from campipe.blocks.demosaicking.slot import LinearDemosaicker
-from campipe.ops.demosaick import malvar_kernels
+from campipe.ops.demosaick import malvar, malvar_kernels
 
 
 class Malvar(LinearDemosaicker):
@@ -15,3 +17,7 @@ class Malvar(LinearDemosaicker):
 
     margin = 2
     kernels = staticmethod(malvar_kernels)
+    loop = "malvar"
+
+    def net(self, mosaic: Tensor, pattern: str) -> Tensor:
+        return malvar(mosaic, pattern)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from campipe.blocks.base import Block
@@ -9,7 +11,7 @@ from campipe.core.errors import LawError
 from campipe.core.frame import Frame
 from campipe.core.law import Law
 from campipe.core.shot import Shot
-from campipe.ops.demosaick import Kernels, apply_kernels, check_bayer, squared
+from campipe.ops.demosaick import Kernels, apply_kernels, squared
 from campipe.ops.levels import levels_of, to_unit
 from campipe.ops.noise import per_colour
 
@@ -20,17 +22,22 @@ class Demosaicker(Block):
     A frame in "dn" is brought to its levels first, as its capture says, and is not white-balanced. A frame without a colour filter is
     repeated in three equal channels. The noise profile becomes one of S and O per colour, those of the measured pixels: approximate, since
     the pixels between them have less noise and neighbours become correlated.
+
+    patterns   "bayer" and "xtrans": what `net` takes; another pattern is answered with the name of a filler that takes it
+    loop       name of its compiled loop in `campipe.ops.kernels.demosaick_rows.STRIPS`, for developing in one pass; None: it has none
     """
 
     slot = "demosaick"
     reads = ("mosaic", "dn")
     writes = "camera"
+    patterns: ClassVar[tuple[str, ...]] = ("bayer",)
+    loop: str | None = None
 
     def net(self, mosaic: Tensor, pattern: str) -> Tensor:
         """Demosaick plain tensors: (..., 1, H, W) to (..., 3, H, W).
 
-        mosaic    H and W at least 2, odd ones too
-        pattern   one of RGGB, GRBG, GBRG and BGGR, as pixel (0, 0) sees it
+        mosaic    at least one tile of the pattern, and any size from there on
+        pattern   one of RGGB, GRBG, GBRG and BGGR, or the 36 letters of an X-Trans pattern, as pixel (0, 0) sees it
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it does; implement net(mosaic, pattern)")
 
@@ -44,16 +51,13 @@ class Demosaicker(Block):
 
 
 class LinearDemosaicker(Demosaicker):
-    """A demosaicker that is a kernel for each position and colour.
+    """A demosaicker that is a kernel for each position and colour. To be derived from: give `kernels`, and implement `net`.
 
     Its law holds for mosaics whose pixels are independent (row noise is not), inside the margin: at the border, where the mirror image
     uses a sample twice, the variance comes out too small. Gradient: exact.
     """
 
     kernels: Kernels
-
-    def net(self, mosaic: Tensor, pattern: str) -> Tensor:
-        return apply_kernels(mosaic, pattern, type(self).kernels, self.margin or 0)
 
     def law(self, law: Law) -> Law:
         pattern = law.capture.pattern
@@ -67,5 +71,5 @@ class LinearDemosaicker(Demosaicker):
         if pattern is None:
             raise LawError("three equal channels are not independent; take the law of the mosaic")
         full = law.variance.expand_as(law.mean)
-        variance = apply_kernels(full, check_bayer(pattern), squared(type(self).kernels), self.margin or 0)
+        variance = apply_kernels(full, pattern, squared(type(self).kernels), self.margin or 0)
         return law.unknown(out.data, variance).replace(capture=out.capture)

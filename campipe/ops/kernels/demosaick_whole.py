@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 from campipe.ops.kernels.demosaick_rows import LOOPS, ROWS
+from campipe.ops.kernels.demosaick_weights import weights_rows
 from campipe.ops.kernels.memory import empty
 from campipe.ops.kernels.threads import over_rows
 
@@ -27,4 +29,24 @@ def demosaick(method: str, mosaic: Tensor, pattern: str) -> Tensor:
         rows = planes.shape[0] * height
         strips = -(-rows // ROWS)  # threads get whole strips
         over_rows(lambda first, last: loop(source, red // 2, red % 2, first * ROWS, min(last * ROWS, rows), target), strips, ROWS * width)
+    return out.reshape(*views, 3, height, width)
+
+
+def demosaick_by_weights(padded: Tensor, sees: np.ndarray, weights: np.ndarray) -> Tensor:
+    """Let a loop demosaick whole pictures by kernels of 7 x 7.
+
+    padded    (..., 1, H + 6, W + 6) float32: the mosaic with three pixels more on each side
+    sees      (h, w) int64: the channel that each position of the pattern sees
+    weights   (h, w, 3, 7, 7) float32: the kernel of each position and channel
+    returns   (..., 3, H, W) float32
+
+    Gradient: none.
+    """
+    *views, _, tall, broad = padded.shape
+    height, width = tall - 6, broad - 6
+    planes = padded.detach().reshape(-1, tall, broad).contiguous().numpy()
+    out = empty((planes.shape[0], 3, height, width))
+    if out.numel() > 0:
+        target = out.numpy()
+        over_rows(lambda first, last: weights_rows(planes, weights, sees, first, last, target), planes.shape[0] * height, width)
     return out.reshape(*views, 3, height, width)
