@@ -66,9 +66,9 @@ def _chart_coordinates(corners: Sequence[Sequence[float]], height: int, width: i
         rows += [[y, x, 1, 0, 0, 0, -v * y, -v * x], [0, 0, 0, y, x, 1, -u * y, -u * x]]
         right += [v, u]
     h = torch.linalg.solve(torch.tensor(rows, dtype=torch.float64), torch.tensor(right, dtype=torch.float64))
-    y, x = torch.meshgrid(torch.arange(height, dtype=torch.float64), torch.arange(width, dtype=torch.float64), indexing="ij")
-    depth = h[6] * y + h[7] * x + 1
-    return (h[0] * y + h[1] * x + h[2]) / depth, (h[3] * y + h[4] * x + h[5]) / depth
+    down, across = torch.arange(height, dtype=torch.float64)[:, None], torch.arange(width, dtype=torch.float64)
+    depth = h[6] * down + h[7] * across + 1
+    return (h[0] * down + h[1] * across + h[2]) / depth, (h[3] * down + h[4] * across + h[5]) / depth
 
 
 def white_balance_from_patch(rgb: Tensor) -> Tensor:

@@ -151,7 +151,7 @@ def _refuse(path: Path, tags: Tags) -> None:
         names = ", ".join(_COLOURS[p] if p < len(_COLOURS) else str(p) for p in tags.planes)
         raise RawFileError(f"{path} has filters of {names}, but red, green and blue are needed; develop it to a picture")
     if tags.tile not in (None, (1, 1), (2, 2), (6, 6)):
-        raise RawFileError(f"{path} has filters of {tags.tile[0]} x {tags.tile[1]}, but 2 x 2 or 6 x 6 are needed; develop it to a picture")  # type: ignore[index]
+        raise RawFileError(f"{path} has filters of {tags.tile[0]} x {tags.tile[1]}, but 2 x 2 or 6 x 6 are needed; develop it to a picture")
     if tags.lacks_pattern:
         raise RawFileError(f"{path} is a mosaic that does not say of which filters, so that LibRaw would guess; write CFAPattern into it")
 

@@ -59,7 +59,7 @@ class Tags:
     def tile(self) -> tuple[int, int] | None:
         """Rows and columns of a DNG's filter pattern, which LibRaw takes for 2 x 2 where it is neither that nor 6 x 6; None: not said."""
         rows_and_columns = _numbers(self.values.get(33421, ()))
-        return rows_and_columns[:2] if self.is_dng and len(rows_and_columns) == 2 else None  # type: ignore[return-value]
+        return rows_and_columns[:2] if self.is_dng and len(rows_and_columns) == 2 else None
 
     @property
     def lacks_pattern(self) -> bool:
@@ -87,9 +87,9 @@ class Tags:
 
         Source: DNG specification 1.4, chapter 6.
         """
-        matrices = [_matrix(self.values.get(code)) for code in (50721, 50722)]
-        lights = [self.values.get(code) for code in (50778, 50779)]
-        if not self.is_dng or any(m is None for m in matrices) or any(light is None for light in lights) or lights[0] == lights[1]:
+        matrices = [m for code in (50721, 50722) if (m := _matrix(self.values.get(code))) is not None]
+        lights = [self.values[code] for code in (50778, 50779) if code in self.values]
+        if not self.is_dng or len(matrices) < 2 or len(lights) < 2 or lights[0] == lights[1]:
             return None
         balance = _floats(self.values.get(50727, (1.0, 1.0, 1.0)))
         for i, code in enumerate((50723, 50724)):
@@ -99,7 +99,7 @@ class Tags:
         forward = [_matrix(self.values.get(code)) for code in (50964, 50965)]
         forward = forward if all(f is not None for f in forward) else [None, None]
         names = ("matrix_1", "matrix_2", "light_1", "light_2", "forward_1", "forward_2")
-        return dict(zip(names, (*matrices, *(int(v) for v in lights), *forward), strict=True))  # type: ignore[arg-type]
+        return dict(zip(names, (*matrices, *(int(v) for v in lights), *forward), strict=True))
 
     @property
     def is_unfiltered(self) -> bool:

@@ -78,6 +78,7 @@ class TemperatureBalance(_Found):
 
     primary = "temperature"
     temperature: Tensor
+    xyz_to_cam: Tensor
 
     def __init__(self, temperature: float = 5500.0, tint: float = 0.0, xyz_to_cam: Any = None, name: str | None = None) -> None:
         super().__init__(None, name)

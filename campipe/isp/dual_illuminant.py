@@ -24,7 +24,7 @@ class DualIlluminantMatrix(ColourMatrix):
     Source: DNG specification 1.4, chapter 6.
     """
 
-    primary = None
+    primary = ""  # no one of its matrices stands for the stage
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ class CorrectShading(Stage):
     """
 
     reads = ("mosaic", "camera")
+    grid: Tensor
+    coefficients: Tensor
 
     def __init__(
         self,

@@ -113,6 +113,6 @@ def of_temperature(cct: Tensor, tint: Tensor, xyz_to_cam: Tensor) -> Tensor:
     step = 1e-3 * cct.double()
     uv = xy_to_uv(xy)
     along = xy_to_uv(light_xy(cct + step)) - xy_to_uv(light_xy(cct - step))
+    # With T both u and v fall, so that this points upwards in v: towards green.
     across = torch.stack([along[..., 1], -along[..., 0]], -1) / torch.linalg.vector_norm(along, dim=-1, keepdim=True)
-    across = across * torch.where(across[..., 1:] < 0, -1.0, 1.0)  # upwards in v is towards green
     return of_white(uv_to_xy(uv + 1e-3 * tint.double()[..., None] * across), xyz_to_cam)

@@ -343,6 +343,10 @@ def test_masked_pixels_that_are_not_there_or_not_dark_are_refused(tmp_path):
         masked_black(foreign(tmp_path / "a.dng"))
     with pytest.raises(RawFileError, match="not dark"):  # the margin holds the picture's own numbers
         masked_black(foreign(tmp_path / "b.dng", ActiveArea=(50829, 4, 4, (0, 10, 64, 90))))
+    pixels = PIXELS.copy()
+    pixels[:, :10] = 3000  # even, and lit
+    with pytest.raises(RawFileError, match="not dark: 3000 DN"):
+        masked_black(foreign(tmp_path / "c.dng", pixels=pixels, ActiveArea=(50829, 4, 4, (0, 10, 64, 90))))
 
 
 def test_matrices_for_two_lights_are_read_with_their_temperatures(tmp_path):

