@@ -57,7 +57,8 @@ def test_developing_a_smooth_scene_is_rendering_it(pattern, name):
     picture = develop(raw(scene.data, pattern, **known), demosaick=name)
     assert picture.space == "display"
     # Straight lines are interpolated exactly; raw numbers of float32 carry 24 bits.
-    assert (picture.data - render(scene).data)[..., 4:-4, 4:-4].abs().max() < 2e-5
+    edge = max(4, blocks.demosaick(name).margin or 0)  # beyond the border a slope goes on as its mirror image
+    assert (picture.data - render(scene).data)[..., edge:-edge, edge:-edge].abs().max() < 2e-5
 
 
 def test_developing_needs_levels_and_nothing_else():
@@ -94,7 +95,7 @@ def test_mono_raws_give_grey_pictures():
 def test_a_block_may_be_given_in_place_of_a_name():
     frame = raw(smooth())
     assert torch.equal(develop(frame, demosaick=blocks.demosaick("bilinear")).data, develop(frame, demosaick="bilinear").data)
-    with pytest.raises(CampipeError, match="bilinear, malvar"):
+    with pytest.raises(CampipeError, match=r"bilinear, .*malvar"):
         develop(frame, demosaick="best")
     with pytest.raises(CampipeError, match="slot 'demosaick'"):
         develop(frame, demosaick=Levels())  # type: ignore[arg-type]
@@ -109,7 +110,7 @@ def test_a_demosaicker_is_picked_by_the_colour_filters():
     assert fitting_demosaicker(frame) == fitting_demosaicker(raw(smooth()[:, :1], None)) == "malvar"
     assert torch.equal(develop(frame).data, develop(frame, demosaick="malvar").data)
     xtrans = frame.replace(pattern="GGRGGBGGBGGRBRGRBGGGBGGRGGRGGBRBGBRG")
-    fit = [name for name in blocks.names("demosaick") if getattr(blocks.demosaick(name), "patterns", "bayer") == "xtrans"]
+    fit = [name for name in blocks.names("demosaick") if "xtrans" in blocks.demosaick(name).patterns]  # type: ignore[attr-defined]
     assert fitting_demosaicker(xtrans) == (fit or ["malvar"])[0]
 
 

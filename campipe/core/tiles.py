@@ -30,7 +30,7 @@ def tiled(
     parameters: Mapping[str, Tensor | float] | None = None,
     progress: Progress | None = None,
 ) -> Frame:
-    """Run a stage or a pipeline on tiles with their margins, and put the results together: the same bits as on the whole frame.
+    """Run a stage or a pipeline on tiles with their margins, and put the results together: what it gives on the whole frame.
 
     stage         one whose `margin` is known, and which may be cut into tiles
     frame         of any size; its picture is cut, its batch is not
@@ -39,7 +39,10 @@ def tiled(
     progress      called with (done, all)
 
     Crops begin with the first position of the pattern, and end at the picture's own border where they reach it, so that what a stage does
-    there is done there only. Raises a CampipeError for a stage that needs the whole picture, such as one that measures it.
+    there is done there only. The bits are the same too, but for torch operations that round the end of an array otherwise than its vectors:
+    a product added in one instruction or in two. Raises a CampipeError for a stage that needs the whole picture, such as one that measures
+    it.
+
     Gradient: that of the stage.
     """
     margin, step = _reach(stage, frame), _period(frame)

@@ -20,6 +20,7 @@ from campipe.ops.colour_spaces import colour_space
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BAND = 256  # rows that are rounded together
 _PLAIN = {"1", "L", "P", "RGB", "I", "I;16", "I;16B", "I;16L"}  # Pillow's names of what can be taken as it is
 _ALPHA = (
     "{path} has an alpha channel, which a camera does not see; put it on a background and save it without (Pillow: image.convert('RGB'))"
@@ -99,13 +100,16 @@ def write_pixels(path: str | os.PathLike[str], pixels: np.ndarray, space: str = 
 
 def quantise(frame: Frame, bits: int) -> np.ndarray:
     """The whole numbers of a picture of 8 or 16 bits, (H, W, 3) or (H, W) for a grey one: round(x (2^bits - 1)) of x clipped to [0, 1]."""
-    data = frame.data[0].detach().cpu().double()
+    data = frame.data[0].detach().cpu()
     if not bool(torch.isfinite(data).all()):
         raise RawFileError(
             f"a picture holds finite values, but {int((~torch.isfinite(data)).sum())} are not; find the stage that makes them"
         )
-    whole = (data.clamp(0, 1) * (2**bits - 1)).round().permute(1, 2, 0).numpy().astype(np.uint8 if bits == 8 else np.uint16)
-    return np.ascontiguousarray(whole[..., 0] if whole.shape[2] == 1 else whole)
+    whole = np.empty((*data.shape[1:], data.shape[0]), np.uint8 if bits == 8 else np.uint16)
+    for top in range(0, data.shape[1], _BAND):  # in float64 the whole picture would be twice the frame, and more than once
+        band = data[:, top : top + _BAND].double().clamp(0, 1) * (2**bits - 1)
+        whole[top : top + _BAND] = band.round().permute(1, 2, 0).numpy()
+    return whole[..., 0] if whole.shape[2] == 1 else whole
 
 
 def _read_picture(path: Path, start: bytes) -> tuple[np.ndarray, int, bytes | None]:

@@ -93,7 +93,7 @@ def _is(kind: str, stage: Stage) -> bool:
 
 def _method(block: Any) -> str | None:
     """The name of the block's loop; None where it has none. A class from elsewhere may do something else than what it is derived from."""
-    name = getattr(block, "loop", type(block).__name__.lower())
+    name = getattr(block, "loop", None)
     return name if type(block).__module__.startswith("campipe.blocks.") and name in kernel.methods() else None
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -25,10 +27,14 @@ def raw(pattern: str | None = "GBRG", height: int = 75, width: int = 101) -> Fra
 @pytest.mark.parametrize("size", [13, 32, 200])
 def test_tiles_of_a_picture_are_the_picture(name, size):
     pipeline = developing_pipeline(name)
-    pattern = "GGRGGBGGBGGRBRGRBGGGBGGRGGRGGBRBGBRG" if getattr(blocks.demosaick(name), "patterns", "bayer") == "xtrans" else "GBRG"
+    block: Any = blocks.demosaick(name)
+    pattern = "GBRG" if "bayer" in block.patterns else "GGRGGBGGBGGRBRGRBGGGBGGRGGRGGBRBGBRG"
     frame = raw(pattern)
     whole, parts = pipeline(frame), tiled(pipeline, frame, size)
-    assert torch.equal(whole.data, parts.data)
+    if block.loop is None:  # torch rounds the last pixels of an array, which do not fill a vector, once more than the others
+        assert torch.allclose(whole.data, parts.data, atol=1e-5)
+    else:
+        assert torch.equal(whole.data, parts.data)
     mine, theirs = parts.capture.tensors(), whole.capture.tensors()
     assert mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
     assert parts.capture.pattern == pattern

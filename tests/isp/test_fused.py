@@ -50,7 +50,7 @@ def assert_same(one: Frame, other: Frame) -> None:
     assert (one.capture.pattern, one.capture.camera) == (other.capture.pattern, other.capture.camera)
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(FAST),
     pattern=st.sampled_from(["RGGB", "GRBG", "GBRG", "BGGR"]),
