@@ -3,10 +3,23 @@
 from campipe.blocks.denoising.bilateral import Bilateral
 from campipe.blocks.denoising.bm3d import BlockMatching
 from campipe.blocks.denoising.dct import SlidingDct
+from campipe.blocks.denoising.dictionary import DctDictionary, Ksvd, TrainedDictionary
 from campipe.blocks.denoising.fourier import FourierThreshold
 from campipe.blocks.denoising.guided import Guided
 from campipe.blocks.denoising.nlm import NonLocalMeans
 from campipe.blocks.denoising.tv import TotalVariation
 from campipe.blocks.denoising.wavelet import Wavelet
 
-__all__ = ["Bilateral", "BlockMatching", "FourierThreshold", "Guided", "NonLocalMeans", "SlidingDct", "TotalVariation", "Wavelet"]
+__all__ = [
+    "Bilateral",
+    "BlockMatching",
+    "DctDictionary",
+    "FourierThreshold",
+    "Guided",
+    "Ksvd",
+    "NonLocalMeans",
+    "SlidingDct",
+    "TotalVariation",
+    "TrainedDictionary",
+    "Wavelet",
+]
