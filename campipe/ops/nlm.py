@@ -1,20 +1,22 @@
 """Non-local means: a pixel becomes the mean of those whose surroundings look like its own.
 
-Source: Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005; the weight that takes the noise's own part of a distance
-off: the same, "Non-local means denoising", Image Processing On Line 1, 2011.
+Source: Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005; the weight that takes off what noise
+adds to a distance: the same, "Non-local means denoising", Image Processing On Line 1, 2011.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from campipe.ops.compiled import loops_serve
 from campipe.ops.filters import symmetric_pad
 
 _MOST = 1e30  # inverse variance that stands for 1 / 0: equal patches alone are averaged, and nothing becomes NaN
-_STRIP = 32  # rows that stay in the cache
+_STRIP = 48  # rows that stay in the cache
+_GRAPH = 1 << 28  # bytes of shifted pictures from which on a graph does not keep them
 
 
 def nlm(x: Tensor, sigma: Tensor, h: Tensor, patch: int, window: int) -> Tensor:
@@ -29,8 +31,8 @@ def nlm(x: Tensor, sigma: Tensor, h: Tensor, patch: int, window: int) -> Tensor:
     returns   the shape of x
 
     The weight is exp(-max(d^2 - 2 sigma^2, 0) / (h sigma)^2), d^2 the mean over patch and channels. Beyond the border the mirror image,
-    the outermost pixel repeated. Plain float32 on the CPU goes through a compiled loop. Gradient: exact, in sigma and h too; one row of the
-    window is computed again at a time.
+    the outermost pixel repeated. Plain float32 on the CPU goes through a compiled loop. Gradient: exact, in sigma and h too; for
+    large pictures one row of the window at a time is computed again.
     """
     reach, half = window // 2, patch // 2
     variance = sigma.to(x.dtype).square().mean(-3, keepdim=True)
@@ -39,32 +41,47 @@ def nlm(x: Tensor, sigma: Tensor, h: Tensor, patch: int, window: int) -> Tensor:
     padded = symmetric_pad(symmetric_pad(x, reach + half, -1), reach + half, -2)
     if loops_serve(x, variance, steep):
         return _by_loop(padded, variance, steep, reach, half, x.shape)
-    total, weights = x, torch.ones_like(x[..., :1, :, :])
     tracked = torch.is_grad_enabled() and any(t.requires_grad for t in (x, variance, steep))
-    again = tracked and not torch.compiler.is_compiling() and torch._C._functorch.maybe_current_level() is None
-    for dy in range(-reach, reach + 1):
+    plain = not torch.compiler.is_compiling() and torch._C._functorch.maybe_current_level() is None
+    again = tracked and plain and window**2 * x.numel() * x.element_size() > _GRAPH
+    total, weights = torch.zeros_like(x), torch.zeros_like(x[..., :1, :, :])
+    for dy in range(window):
         given = (padded, variance, steep, dy, reach, half)
-        part, weight = checkpoint(_window_row, *given, use_reentrant=False) if again else _window_row(*given)
+        part, weight = _Again.apply(*given) if again else _window_row(*given)
         total, weights = total + part, weights + weight
     return total / weights
 
 
 def _window_row(padded: Tensor, variance: Tensor, steep: Tensor, dy: int, reach: int, half: int) -> tuple[Tensor, Tensor]:
-    """The sums of weighted pixels and of weights over the shifts by dy rows, without the shift by (0, 0)."""
-    margin, side = reach + half, 2 * half + 1
-    height, width = padded.shape[-2] - 2 * margin, padded.shape[-1] - 2 * margin
-    here = padded[..., reach : reach + height + 2 * half, reach : reach + width + 2 * half]
-    total = weights = torch.zeros((), dtype=padded.dtype, device=padded.device)
-    for dx in range(-reach, reach + 1):
-        if dx == 0 and dy == 0:
-            continue
-        there = padded[..., reach + dy : reach + dy + height + 2 * half, reach + dx : reach + dx + width + 2 * half]
-        apart = (there - here).square().mean(-3, keepdim=True)
-        apart = torch.nn.functional.avg_pool2d(torch.nn.functional.avg_pool2d(apart, (1, side), 1), (side, 1), 1)
-        weight = torch.exp(-(apart - 2 * variance).clamp_min(0) * steep)
-        total = total + weight * there[..., half : half + height, half : half + width]
-        weights = weights + weight
-    return total, weights
+    """The sums of weighted pixels and of weights over row dy of the window. The pixel itself is at no distance, and has the weight 1."""
+    side = 2 * half + 1
+    height, width = padded.shape[-2] - 2 * reach, padded.shape[-1] - 2 * reach  # with half a patch around
+    here = padded[..., reach : reach + height, reach : reach + width]
+    there = padded[..., dy : dy + height, :].unfold(-1, width, 1).movedim(-2, -3)  # (B, C, shifts, h, w)
+    apart = (there - here[..., None, :, :]).square().mean(-4)
+    apart = torch.nn.functional.avg_pool2d(torch.nn.functional.avg_pool2d(apart, (1, side), 1), (side, 1), 1)
+    weight = torch.exp(-(apart - 2 * variance).clamp_min(0) * steep)
+    value = there[..., half : height - half, half : width - half]
+    return (weight[:, None] * value).sum(-3), weight.sum(1, keepdim=True)
+
+
+class _Again(torch.autograd.Function):
+    """`_window_row` of which nothing is kept: it is computed again on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(*given[:3])
+        ctx.row = given[3:]
+        return _window_row(*given)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        given = [t.detach().requires_grad_(wanted) for t, wanted in zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False)]
+        with torch.enable_grad():
+            out = _window_row(*given, *ctx.row)
+        slopes = iter(torch.autograd.grad(out, [t for t in given if t.requires_grad], grads))
+        return *(next(slopes) if t.requires_grad else None for t in given), None, None, None
 
 
 def _by_loop(padded: Tensor, variance: Tensor, steep: Tensor, reach: int, half: int, shape: torch.Size) -> Tensor:

@@ -17,12 +17,12 @@ class BlockMatching(Denoiser):
 
     step   pixels between the blocks that stacks are made for, 1 to 8: 3 as published; 2 is 0.02 dB better and takes twice as long
 
-    Colours are matched by their brightness, the planes of a Bayer mosaic by their mean, and all filtered in these stacks. A sigma map counts
-    by its root mean square. Stacks begin at the frame's own corner, so that a tile is not what the whole is there. Works in float32 on the
-    CPU. About 5 s of one core per megapixel, 8 s in colour.
+    Colours are matched by their brightness, the planes of a Bayer mosaic by their mean, and all filtered in these stacks. A sigma map
+    counts by its root mean square. Stacks begin at the frame's own corner, so that a tile is not what the whole is there. Works in
+    float32 on the CPU: about 5 s of one core per megapixel, 8 s in colour.
     Gradient: none, and refused; "nlm" and "dct" have one.
-    Source: Dabov, Foi, Katkovnik, Egiazarian, "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16(8), 2007;
-    see `campipe.ops.bm3d`.
+    Source: Dabov, Foi, Katkovnik, Egiazarian, "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16(8),
+    2007; see `campipe.ops.bm3d`.
     """
 
     tiles = False

@@ -26,6 +26,8 @@ class NonLocalMeans(Denoiser):
     Source: Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005; see `campipe.ops.nlm`.
     """
 
+    strength: Tensor
+
     def __init__(
         self, sigma: Any = None, strength: Any = 1.0, patch: int = 5, window: int = 13, stabilise: bool = True, name: str | None = None
     ) -> None:

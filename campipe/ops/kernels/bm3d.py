@@ -50,7 +50,7 @@ def threshold(group, size, least):
     """Set coefficients whose size is not above `least` to 0, but never the first, the group's mean; return how many stay."""
     apart()
     wide()
-    mean, kept = group[0], 0
+    mean, kept = group[0], np.int32(0)
     for k in range(size):
         stays = absolute(group[k]) > least
         group[k] = group[k] if stays else np.float32(0)
@@ -90,7 +90,8 @@ def wiener(group, pilot, size, variance, lanes):
 
 @compiled
 def filter_band(
-    noisy, guide, estimate, deviation, stride, height, width, rows, columns, radius, limit, most, factor, forward, backward, window, top, total, weights
+    noisy, guide, estimate, deviation, stride, height, width, rows, columns, radius, limit, most,
+    factor, forward, backward, window, top, total, weights,
 ):  # fmt: skip
     """Filter the groups of the reference blocks (rows, columns), and add what comes out to the band's own pictures.
 

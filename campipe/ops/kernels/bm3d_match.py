@@ -17,7 +17,7 @@ def match_row(picture, stride, height, width, y, columns, radius, limit, most, c
     radius       pixels that a block may be away, in rows and in columns
     limit        largest sum of squared differences of a match
     columnwise, distance   scratch, stride + 64 each
-    nearest      (R, most) float32, out: the sums of squared differences
+    nearest      (R, most) float32, out: the sums of squared differences; most >= 2
     place        (R, most) int32, out: where the blocks begin, as an index of the flat picture
     count        (R,) int32, out: how many there are
 
@@ -30,7 +30,7 @@ def match_row(picture, stride, height, width, y, columns, radius, limit, most, c
         place[r, 0] = y * stride + columns[r]
         nearest[r, 0] = np.float32(0)
         count[r] = 1
-        nearest[r, most - 1] = limit if most > 1 else np.float32(-1)
+        nearest[r, most - 1] = limit
     for dy in range(max(-radius, -y), min(radius, height - SIDE - y) + 1):
         for dx in range(max(-radius, SIDE - width), min(radius, width - SIDE) + 1):
             if dy == 0 and dx == 0:

@@ -69,7 +69,7 @@ def _weighed(weight, value, total):
 @compiled
 def _shift(padded, free, steep, dy, dx, reach, half, top, bottom, ring, distance, weight, out, weights):
     """Give each pixel of rows top to bottom its part of the pixel (dy, dx) away and of the one opposite; the arguments of `nlm_rows`."""
-    channels, height, width = out.shape
+    channels, width = out.shape[0], out.shape[2]
     side, margin = 2 * half + 1, reach + half
     left, right = min(0, -dx), max(width, width - dx)  # columns of the first pixel of a pair, of which one lies in the picture
     count = right - left
