@@ -49,8 +49,7 @@ def _by_loop(padded: Tensor, near: Tensor, inverse: Tensor, radius: int, shape: 
     batch, channels, height, width = shape
     out = empty(tuple(shape))
     source, result = padded.detach().contiguous().numpy(), out.numpy()
-    level = inverse.detach().expand(batch, channels, inverse.shape[-2], inverse.shape[-1])
-    level = level.expand(batch, channels, level.shape[-2], width).contiguous().numpy()
+    level = inverse.detach().expand(batch, channels, inverse.shape[-2], width).contiguous().numpy()
     scale = 0.5 / float(near)
     window = (2 * radius + 1) ** 2
     over_rows(lambda a, b: bilateral_rows(source, level, scale, radius, a, b, result), batch * height, channels * window * width)

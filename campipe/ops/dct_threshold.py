@@ -34,21 +34,23 @@ def dct_threshold(x: Tensor, sigma: Tensor, threshold: Tensor | float, rule: str
     Proc. SPIE 4304, 2001; weights of Guleryuz, "Weighted averaging for denoising with overcomplete dictionaries", IEEE TIP 16(12), 2007.
     """
     padded = symmetric_pad(symmetric_pad(x, _REST, -1), _REST, -2)
-    level = _per_block(sigma.to(x.dtype)) * threshold
+    sigma = sigma.to(x.dtype)
+    if sigma.shape[-2:] != (1, 1):
+        sigma = sigma.expand(*sigma.shape[:-2], *x.shape[-2:])
+    level = _per_block(sigma) * threshold
     if loops_serve(x, level):
         return _by_loop(padded, level, rule, x.shape)
     rows, columns = padded.shape[-2] - _REST, padded.shape[-1] - _REST
     tall = max(1, _STRIP // (64 * x.shape[0] * x.shape[1] * columns))
-    total = weights = None
+    total, weights = padded.new_zeros(()), padded.new_zeros(())
     for top in range(0, rows, tall):
         bottom = min(rows, top + tall)
         part = level if level.shape[-2] == 1 else level[..., top:bottom, :]
         strip = padded[..., top : bottom + _REST, :]
         work = _strip if tall >= rows or not torch.is_grad_enabled() else _recomputed
         place = (0, 0, top, rows - bottom)
-        more, weight = (torch.nn.functional.pad(p, place) for p in work(strip, part, rule))
-        total, weights = (more, weight) if total is None else (total + more, weights + weight)
-    assert total is not None and weights is not None
+        more, weight = work(strip, part, rule)
+        total, weights = total + torch.nn.functional.pad(more, place), weights + torch.nn.functional.pad(weight, place)
     inside = slice(_REST, -_REST)
     return (total / weights)[..., inside, inside]
 
@@ -68,18 +70,24 @@ def _strip(strip: Tensor, level: Tensor, rule: str) -> tuple[Tensor, Tensor]:
     kept = torch.where(mean, blocks, shrink(blocks, level[..., None, None], rule))
     weight = 1 / ((kept != 0) | mean).sum((-2, -1)).to(strip.dtype)
     back = (kept * weight[..., None, None]) @ basis
-    rest = range(SIDE)
-    lines = sum(torch.nn.functional.pad(back[..., j], (0, 0, 0, 0, j, _REST - j)) for j in rest) @ basis
-    total = sum(torch.nn.functional.pad(lines[..., i], (i, _REST - i)) for i in rest)
-    heavy = sum(torch.nn.functional.pad(weight, (0, 0, j, _REST - j)) for j in rest)
-    return total, sum(torch.nn.functional.pad(heavy, (i, _REST - i)) for i in rest)
+    lines = _spread([back[..., j] for j in range(SIDE)], -3) @ basis
+    total = _spread([lines[..., i] for i in range(SIDE)], -1)
+    return total, _spread([_spread([weight] * SIDE, -2)] * SIDE, -1)
+
+
+def _spread(parts: list[Tensor], dim: int) -> Tensor:
+    """The sum of parts, each a step further along an axis."""
+    shifted = []
+    for i, part in enumerate(parts):
+        place = [0, 0] * (-dim - 1) + [i, len(parts) - 1 - i]
+        shifted.append(torch.nn.functional.pad(part, place))
+    return torch.stack(shifted).sum(0)
 
 
 def _per_block(sigma: Tensor) -> Tensor:
     """The sigma of every block, by its first pixel; numbers stay numbers."""
     if sigma.shape[-2:] == (1, 1):
         return sigma
-    sigma = sigma.expand(*sigma.shape[:-2], *(max(n, 2) for n in sigma.shape[-2:])) if 1 in sigma.shape[-2:] else sigma
     variance = symmetric_pad(symmetric_pad(sigma.square(), _REST, -1), _REST, -2)
     variance = torch.nn.functional.avg_pool2d(variance, SIDE, 1)
     positive = variance > 0

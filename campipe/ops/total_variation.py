@@ -95,8 +95,8 @@ def _by_loop(x: Tensor, weight: Tensor, rounds: int, joint: bool) -> Tensor:
     batch, channels, height, width = x.shape
     groups, each = (batch, channels) if joint else (batch * channels, 1)
     shape = (groups, each, height, width)
-    limit = weight.detach().expand(batch, 1 if joint else channels, *weight.shape[-2:])
-    limit = limit.reshape(groups, *limit.shape[-2:]).expand(groups, limit.shape[-2], width).contiguous().numpy()
+    spread = weight.detach().expand(batch, 1 if joint else channels, weight.shape[-2], width)
+    limit = spread.reshape(groups, *spread.shape[-2:]).contiguous().numpy()
     source = x.detach().reshape(shape).contiguous().numpy()
     u, ahead, down, right = (empty(shape) for _ in range(4))
     u.copy_(x.detach().reshape(shape)), ahead.copy_(u), down.zero_(), right.zero_()

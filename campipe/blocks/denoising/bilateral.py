@@ -25,6 +25,9 @@ class Bilateral(Denoiser):
     Source: Tomasi and Manduchi, "Bilateral filtering for gray and color images", ICCV 1998.
     """
 
+    strength: Tensor
+    spatial: Tensor
+
     def __init__(self, sigma: Any = None, strength: Any = 1.0, spatial: Any = 1.4, stabilise: bool = True, name: str | None = None) -> None:
         super().__init__(sigma, stabilise, name)
         self.number("strength", strength, positive=True)

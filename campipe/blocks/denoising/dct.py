@@ -21,12 +21,13 @@ class SlidingDct(Denoiser):
     rule       "hard" (threshold 2.6 sigma, the best), "soft" (1.5) or "garrote" (1.8): `campipe.ops.shrink`
     strength   factor on the threshold
 
-    Colours are changed to brightness and differences first, the planes of a Bayer mosaic likewise. Fast: about 0.15 s of one core per
+    Colours are changed to brightness and differences first, the planes of a Bayer mosaic likewise. Fast: about 0.1 s of one core per
     megapixel and channel.
     Gradient: exact where no coefficient lies on the threshold; for "hard" none in sigma and strength.
     Source: Yaroslavsky, Egiazarian, Astola, Proc. SPIE 4304, 2001; see `campipe.ops.dct_threshold`.
     """
 
+    strength: Tensor
     margin = SIDE - 1
 
     def __init__(self, sigma: Any = None, strength: Any = 1.0, rule: str = "hard", stabilise: bool = True, name: str | None = None) -> None:

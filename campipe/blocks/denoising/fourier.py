@@ -26,6 +26,7 @@ class FourierThreshold(Denoiser):
     coefficient lies on the threshold; for "hard" none in sigma and strength.
     """
 
+    strength: Tensor
     tiles = False
     margin = None
 

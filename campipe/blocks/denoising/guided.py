@@ -24,6 +24,8 @@ class Guided(Denoiser):
     Source: He, Sun, Tang, "Guided image filtering", ECCV 2010.
     """
 
+    strength: Tensor
+
     def __init__(self, sigma: Any = None, strength: Any = 1.0, radius: int = 2, stabilise: bool = True, name: str | None = None) -> None:
         super().__init__(sigma, stabilise, name)
         self.radius = int(radius)

@@ -25,6 +25,8 @@ class TotalVariation(Denoiser):
     Source: Rudin, Osher, Fatemi, Physica D 60, 1992; Chambolle and Pock, JMIV 40, 2011; see `campipe.ops.total_variation`.
     """
 
+    strength: Tensor
+
     def __init__(
         self, sigma: Any = None, strength: Any = 1.0, rounds: int = 40, joint: bool = True, stabilise: bool = True, name: str | None = None
     ) -> None:

@@ -28,6 +28,8 @@ class Wavelet(Denoiser):
     lies on its threshold. Source: Chang, Yu, Vetterli, IEEE TIP 9(9), 2000; Coifman and Donoho, 1995; see `campipe.ops.wavelets`.
     """
 
+    strength: Tensor
+
     def __init__(
         self,
         sigma: Any = None,

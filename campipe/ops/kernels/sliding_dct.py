@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from campipe.ops.kernels.intrinsics import distinct, wide
+from campipe.ops.kernels.intrinsics import apart, distinct, wide
 from campipe.ops.kernels.jit import compiled, inlined
 
 RUN = 128
@@ -53,8 +53,24 @@ def _back(c0, c1, c2, c3, c4, c5, c6, c7):
 
 
 @compiled
+def _put(source, out):
+    """Copy a run, and fill what is left of it with 0."""
+    for x in range(source.shape[0]):
+        out[x] = source[x]
+    for x in range(source.shape[0], out.shape[0]):
+        out[x] = np.float32(0)
+
+
+@compiled
+def _fill(value, out):
+    for x in range(out.shape[0]):
+        out[x] = value
+
+
+@compiled
 def _along_row(pixels, out):
     """(RUN + 7,) pixels to the eight coefficients of each run of eight, (8 RUN,)."""
+    apart()
     distinct()
     wide()
     for x in range(RUN):
@@ -68,6 +84,7 @@ def _along_row(pixels, out):
 @compiled
 def _down(r0, r1, r2, r3, r4, r5, r6, r7, out):
     """Eight rows of coefficients, (8 RUN,) each, to those of the blocks, (8, 8 RUN)."""
+    apart()
     distinct()
     wide()
     for x in range(_ROW):
@@ -79,6 +96,7 @@ def _down(r0, r1, r2, r3, r4, r5, r6, r7, out):
 @compiled
 def _shrunk(blocks, threshold, rule, count):
     """Shrink all but the mean of each block, in place, and count what is left. rule: 0 hard, 1 soft, 2 garrote."""
+    apart()
     wide()
     zero, one = np.float32(0), np.float32(1)
     for x in range(RUN):
@@ -108,6 +126,7 @@ def _shrunk(blocks, threshold, rule, count):
 def _up(blocks, weight, before, after):
     """Blocks back to rows of coefficients, weighted, added to the sums of the blocks above: row j of `after` is row j + 1 of `before`
     plus row j of the blocks."""
+    apart()
     distinct()
     wide()
     for k in range(8):
@@ -138,6 +157,7 @@ def _up(blocks, weight, before, after):
 @compiled
 def _finish(sums, weights, spread, out, columns):
     """One row of pixels from the first row of sums, (8 RUN,), and of weights, (RUN,): run x gives to the pixels x to x + 7."""
+    apart()
     distinct()
     wide()
     for x in range(RUN):
@@ -182,11 +202,11 @@ def sliding_dct_rows(padded, threshold, rule, first, last, out):
         y1 = min(height, y0 + last - row)
         for x0 in range(0, width, DONE):
             columns = min(DONE, width - x0)
-            sums[y0 & 1] = 0
-            weights[:] = 0
+            _fill(np.float32(0), sums[y0 & 1])
+            for j in range(8):
+                _fill(np.float32(0), weights[j])
             for y in range(y0, y1 + 14):
-                pixels[: columns + 14] = padded[n, y, x0 : x0 + columns + 14]
-                pixels[columns + 14 :] = 0
+                _put(padded[n, y, x0 : x0 + columns + 14], pixels)
                 _along_row(pixels, rows[y % 8])
                 if y < y0 + 7:
                     continue
@@ -194,14 +214,13 @@ def sliding_dct_rows(padded, threshold, rule, first, last, out):
                 _down(rows[b % 8], rows[(b + 1) % 8], rows[(b + 2) % 8], rows[(b + 3) % 8], rows[(b + 4) % 8], rows[(b + 5) % 8],
                       rows[(b + 6) % 8], rows[(b + 7) % 8], blocks)  # fmt: skip
                 if mapped:
-                    level[: columns + 7] = threshold[n, b, x0 : x0 + columns + 7]
-                    level[columns + 7 :] = 0
+                    _put(threshold[n, b, x0 : x0 + columns + 7], level)
                 else:
-                    level[:] = threshold[n, 0, 0]
+                    _fill(threshold[n, 0, 0], level)
                 _shrunk(blocks, level, rule, count)
                 for x in range(RUN):
                     count[x] = np.float32(1) / count[x]
-                weights[b % 8] = count
+                _put(count, weights[b % 8])
                 _up(blocks, count, sums[b & 1], sums[1 - (b & 1)])
                 if b < y0 + 7:
                     continue
