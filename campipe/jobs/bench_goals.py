@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from campipe.jobs.bench import FIRST, GRADIENT, IMPORT, Row
-from campipe.jobs.bench_isp_worker import DEMOSAICK, DEVELOP
+from campipe.jobs.bench_isp_worker import DEMOSAICK, DENOISE, DEVELOP
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,16 @@ def goals(rows: list[Row], megapixels: float) -> list[Goal]:
 
 def isp_goals(rows: list[Row]) -> list[Goal]:
     """Compare one bench of developing with the goals. Who is faster is told by seconds, both to 8 bits per channel."""
-    develop, demosaick = (next((row.job for row in rows if row.job.startswith(job)), "") for job in (DEVELOP, DEMOSAICK))
+    jobs = (DEVELOP, DEMOSAICK, DENOISE)
+    develop, demosaick, denoise = (next((row.job for row in rows if row.job.startswith(job)), "") for job in jobs)
     wanted = [
         (develop, "campipe, malvar", "LibRaw, AHD", 6.0),
         (develop, "campipe, malvar", "LibRaw, LINEAR", 2.5),
         (develop, "campipe, menon", "LibRaw, AHD", 1.0),
         (demosaick, "campipe, malvar", "colour-demosaicing, Malvar2004", 5.0),
         (demosaick, "campipe, menon", "colour-demosaicing, Menon2007", 10.0),
+        (denoise, "campipe, nlm 7/21", "OpenCV, NLM 7/21", 1.0),
+        (denoise, "campipe, bm3d", "bm3d, published binary", 1.0),
     ]
     found = []
     for job, own, other, least in wanted:

@@ -16,12 +16,12 @@ from campipe.core.frame import Frame
 from campipe.core.random import Key
 from campipe.io.dng import write_dng
 from campipe.jobs.bench import Entry, Progress, Row, heat, size_of
-from campipe.jobs.bench_isp_worker import CONTENDERS, DEMOSAICK, DEVELOP, LARGE, SMALL
+from campipe.jobs.bench_isp_worker import CONTENDERS, DEMOSAICK, DENOISE, DEVELOP, LARGE, SMALL
 from campipe.sensor.frame_sensor import FrameSensor
 
 WORKER = "campipe.jobs.bench_isp_worker"
-SHARE = {DEVELOP: 1.0, DEMOSAICK: 0.25}
-"""Size of a job's frame over that of a whole one: colour-demosaicing takes a second for a megapixel."""
+SHARE = {DEVELOP: 1.0, DEMOSAICK: 0.25, DENOISE: 0.025}
+"""Size of a job's frame over that of a whole one: colour-demosaicing takes a second for a megapixel, the published BM3D half a minute."""
 
 
 def bench_isp(megapixels: float = 12.0, rounds: int = 5, progress: Progress | None = None) -> list[Row]:

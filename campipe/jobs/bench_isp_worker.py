@@ -20,9 +20,10 @@ from campipe.core.frame import Frame
 from campipe.core.tiles import tiled
 from campipe.developing import develop, develop_integers, developing_pipeline
 from campipe.io.files import read
+from campipe.jobs.bench_denoisers import OPENCV, campipe_denoise, opencv_nlm, published_bm3d
 from campipe.jobs.bench_worker import Run, serve
 
-DEVELOP, DEMOSAICK = "raw to sRGB", "demosaicking"
+DEVELOP, DEMOSAICK, DENOISE = "raw to sRGB", "demosaicking", "denoising, one plane"
 SMALL, LARGE = "small.dng", "large.dng"
 
 
@@ -40,6 +41,11 @@ class Shot:
     def mosaic(self) -> torch.Tensor:
         """(1, 1, H, W) float32, from 0 to 1."""
         return developing_pipeline().stages[0](self.frame).data
+
+    @property
+    def plane(self) -> torch.Tensor:
+        """The mosaic as a grey picture; to warm up, a corner of it is enough, since some take half a minute for a megapixel."""
+        return self.mosaic[..., :128, :128].contiguous() if self.path.name == SMALL else self.mosaic
 
 
 def campipe_integers(name: str, shot: Shot) -> Run:
@@ -98,7 +104,7 @@ def colour_demosaicing(name: str, shot: Shot) -> Run:
     return lambda: function(mosaic, "RGGB")
 
 
-_ours = [name for name in ("malvar", "menon", "rcd", "bilinear") if name in names("demosaick")]
+_ours = [name for name in ("malvar", "menon", "hamilton_adams", "bilinear") if name in names("demosaick")]
 
 # Job, who, and what prepares the run.
 CONTENDERS: list[tuple[str, str, Callable[[Shot], Run]]] = [
@@ -112,6 +118,11 @@ CONTENDERS: list[tuple[str, str, Callable[[Shot], Run]]] = [
     *((DEMOSAICK, f"campipe, {name}", partial(campipe_demosaick, name)) for name in _ours),
     (DEMOSAICK, "colour-demosaicing, Malvar2004", partial(colour_demosaicing, "Malvar2004")),
     (DEMOSAICK, "colour-demosaicing, Menon2007", partial(colour_demosaicing, "Menon2007")),
+    (DENOISE, "campipe, nlm 7/21", lambda shot: campipe_denoise("nlm", OPENCV, shot.plane)),
+    (DENOISE, "OpenCV, NLM 7/21", lambda shot: opencv_nlm(shot.plane)),
+    (DENOISE, "campipe, bm3d", lambda shot: campipe_denoise("bm3d", {}, shot.plane)),
+    (DENOISE, "bm3d, published binary", lambda shot: published_bm3d(shot.plane)),
+    (DENOISE, "campipe, dct", lambda shot: campipe_denoise("dct", {}, shot.plane)),
 ]
 
 

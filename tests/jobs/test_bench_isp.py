@@ -14,7 +14,7 @@ from campipe.io.dng import write_dng
 from campipe.jobs import bench, bench_isp, bench_isp_worker
 from campipe.jobs.bench import Entry, Row
 from campipe.jobs.bench_goals import isp_goals
-from campipe.jobs.bench_isp_worker import CONTENDERS, DEMOSAICK, DEVELOP, Shot
+from campipe.jobs.bench_isp_worker import CONTENDERS, DEMOSAICK, DENOISE, DEVELOP, Shot
 
 TABLE = {(job, who): prepare for job, who, prepare in CONTENDERS}
 
@@ -91,6 +91,8 @@ def rows(**changed: float) -> list[Row]:
         "colour-demosaicing, Menon2007": 1.0001,
     }.items():
         found.append(Row(demosaick, who, 3 / s, 100.0, s))
+    pairs = {"campipe, nlm 7/21": 1.0, "OpenCV, NLM 7/21": 1.0, "campipe, bm3d": 2.0, "bm3d, published binary": 2.0}
+    found += [Row(f"{DENOISE} 0.3 MP", who, 0.3 / s, 100.0, s) for who, s in pairs.items()]
     return found
 
 
