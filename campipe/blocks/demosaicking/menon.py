@@ -23,7 +23,7 @@ class Menon(Demosaicker):
     def __init__(self, refine: bool = True, name: str | None = None) -> None:
         super().__init__(name)
         self.refine = bool(refine)
-        self.loop = "menon" if self.refine else "menon_unrefined"
+        self.loop = "menon" if self.refine else None
 
     def net(self, mosaic: Tensor, pattern: str) -> Tensor:
         return menon(mosaic, pattern, refine=self.refine)

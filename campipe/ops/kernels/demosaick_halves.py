@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from campipe.ops.kernels.intrinsics import distinct, wide
-from campipe.ops.kernels.jit import compiled, inlined
+from campipe.ops.kernels.jit import inlined, inner
 
 _HALF, _QUARTER, _ZERO = np.float32(1 / 2), np.float32(1 / 4), np.float32(0)
 
@@ -24,13 +24,13 @@ def start_of(y, red_y, red_x):
 
 
 @inlined
-def halves(scratch, count, height):
-    """The scratch planes as `count` planes of half rows: (count, height, ceil(W / 2))."""
-    half = (scratch.shape[2] + 1) // 2
-    return scratch.reshape(scratch.size)[: count * height * half].reshape(count, height, half)
+def halves(scratch, count, height, width):
+    """Flat scratch memory as `count` planes of half rows: (count, height, ceil(width / 2))."""
+    half = (width + 1) // 2
+    return scratch[: count * height * half].reshape(count, height, half)
 
 
-@compiled
+@inner
 def _pairs(row, even, odd):
     distinct()
     wide()
@@ -48,7 +48,7 @@ def split_row(row, start, colour, green):
         even[even.shape[0] - 1], odd[odd.shape[0] - 1] = row[row.shape[0] - 1], _ZERO
 
 
-@compiled
+@inner
 def _differences_row(seen, before, after, left, right, above, below, far_above, far_below, across, down):
     distinct()
     wide()
@@ -74,7 +74,7 @@ def difference_row(colour, green, y, ring, start, across, down):
     )  # fmt: skip
 
 
-@compiled
+@inner
 def join_row(first, second, row):
     """Two half rows as one of any size: first, second, first, ..."""
     distinct()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from campipe.ops.kernels.demosaick_halves import all_of, all_of_out, difference_row, halves, out_row, row_of, split_row, start_of
-from campipe.ops.kernels.intrinsics import absolute, distinct, wide
-from campipe.ops.kernels.jit import compiled
+from campipe.ops.kernels.intrinsics import absolute, apart, distinct, wide
+from campipe.ops.kernels.jit import compiled, inner
 
 _f = np.float32
 _HALF, _QUARTER = _f(1 / 2), _f(1 / 4)
@@ -22,7 +22,7 @@ _RING = 15  # one less than the rows that are kept, a power of two
 HAMILTON_MARGIN, HAMILTON_PLANES = 6, 4
 
 
-@compiled
+@inner
 def _weighted_row(before, across, after, above, down, below, out):
     distinct()
     wide()
@@ -35,7 +35,7 @@ def _weighted_row(before, across, after, above, down, below, out):
         out[i] = (smooth_across * trust_across + smooth_down * trust_down) / (trust_across + trust_down)
 
 
-@compiled
+@inner
 def _picture_row(seen, measured, row, above, below, start, own, green, other):
     """Three channels of one row.
 
@@ -72,10 +72,11 @@ def _picture_row(seen, measured, row, above, below, start, own, green, other):
             own[at], green[at], other[at] = g + (row[i] + d) * _HALF, g, g + (above[i] + below[i]) * _HALF
 
 
-@compiled
+@inner
 def hamilton_into(source, window, red_y, red_x, out, place, scratch):
     """Row by row, each step a row behind the one that it needs, so that what it reads has just reached the first-level cache."""
-    planes = halves(scratch, 5, _RING + 1)
+    apart()
+    planes = halves(scratch, 5, _RING + 1, window[3])
     colour, plain, across, down, difference = planes[0], planes[1], planes[2], planes[3], planes[4]
     height, e, b = window[2], colour.shape[1] - 1, HAMILTON_MARGIN // 2
     for last in range(height + 3):
@@ -104,4 +105,6 @@ def hamilton_into(source, window, red_y, red_x, out, place, scratch):
 @compiled
 def hamilton_strip(padded, red_y, red_x, out, scratch):
     """See `campipe.ops.kernels.demosaick_rows`."""
-    hamilton_into(padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch)
+    hamilton_into(
+        padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch.reshape(scratch.size)
+    )

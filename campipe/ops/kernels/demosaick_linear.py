@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from campipe.ops.kernels.demosaick_halves import all_of, all_of_out, out_row, row_of, start_of
-from campipe.ops.kernels.intrinsics import distinct, wide
-from campipe.ops.kernels.jit import compiled
+from campipe.ops.kernels.intrinsics import apart, distinct, wide
+from campipe.ops.kernels.jit import compiled, inner
 
 _f = np.float32
 _HALF, _QUARTER, _EIGHTH, _SIXTEENTH = _f(1 / 2), _f(1 / 4), _f(1 / 8), _f(1 / 16)
@@ -20,7 +20,7 @@ BILINEAR_MARGIN, BILINEAR_PLANES = 2, 0
 MALVAR_MARGIN, MALVAR_PLANES = 2, 0
 
 
-@compiled
+@inner
 def _bilinear_row(up, row, down, start, own, green, other):
     """One row. up, row, down begin a pixel before the outputs; start: 0 where the first output's pixel saw its own colour, 1 if green."""
     distinct()
@@ -34,9 +34,10 @@ def _bilinear_row(up, row, down, start, own, green, other):
         other[i] = corners * _QUARTER if coloured else ends * _HALF
 
 
-@compiled
+@inner
 def bilinear_into(source, window, red_y, red_x, out, place, scratch):
     """The mean of the nearest samples of each colour."""
+    apart()
     for y in range(place[2]):
         i, left, right = y + BILINEAR_MARGIN, BILINEAR_MARGIN - 1, window[3] - BILINEAR_MARGIN + 1
         red = 0 if (y & 1) == red_y else 2
@@ -49,10 +50,12 @@ def bilinear_into(source, window, red_y, red_x, out, place, scratch):
 @compiled
 def bilinear_strip(padded, red_y, red_x, out, scratch):
     """See `campipe.ops.kernels.demosaick_rows`."""
-    bilinear_into(padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch)
+    bilinear_into(
+        padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch.reshape(scratch.size)
+    )
 
 
-@compiled
+@inner
 def _malvar_row(far_up, up, row, down, far_down, start, own, green, other):
     """One row. The five rows of the mosaic begin two pixels before the outputs."""
     distinct()
@@ -71,9 +74,10 @@ def _malvar_row(far_up, up, row, down, far_down, start, own, green, other):
         other[i] = opposite if coloured else in_column
 
 
-@compiled
+@inner
 def malvar_into(source, window, red_y, red_x, out, place, scratch):
     """The kernels are those of `campipe.ops.demosaick.malvar_kernels`."""
+    apart()
     for y in range(place[2]):
         red = 0 if (y & 1) == red_y else 2
         own, green, other = out_row(out, place, red, y), out_row(out, place, 1, y), out_row(out, place, 2 - red, y)
@@ -87,4 +91,6 @@ def malvar_into(source, window, red_y, red_x, out, place, scratch):
 @compiled
 def malvar_strip(padded, red_y, red_x, out, scratch):
     """See `campipe.ops.kernels.demosaick_rows`."""
-    malvar_into(padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch)
+    malvar_into(
+        padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch.reshape(scratch.size)
+    )

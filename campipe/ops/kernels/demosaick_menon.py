@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from campipe.ops.kernels.demosaick_halves import all_of, all_of_out, difference_row, halves, join_row, out_row, row_of, split_row, start_of
-from campipe.ops.kernels.intrinsics import absolute, distinct, wide
-from campipe.ops.kernels.jit import compiled, inlined
+from campipe.ops.kernels.intrinsics import absolute, apart, distinct, wide
+from campipe.ops.kernels.jit import compiled, inner
 
 _f = np.float32
 _HALF, _THIRD, _THREE, _ONE, _ZERO = _f(1 / 2), _f(1 / 3), _f(3), _f(1), _f(0)
@@ -17,7 +17,7 @@ _HALF, _THIRD, _THREE, _ONE, _ZERO = _f(1 / 2), _f(1 / 3), _f(3), _f(1), _f(0)
 MENON_MARGIN, MENON_PLANES = 8, 5
 
 
-@compiled
+@inner
 def _changes_row(left, right, above, below, across, down):
     distinct()
     wide()
@@ -26,7 +26,7 @@ def _changes_row(left, right, above, below, across, down):
         down[i] = absolute(above[i] - below[i])
 
 
-@compiled
+@inner
 def _activity_row(far_above, here, far_below, above, below, out):
     """Rows of changes along rows, beginning at the green left of the first output (far_above, here, far_below) or above it."""
     distinct()
@@ -36,7 +36,7 @@ def _activity_row(far_above, here, far_below, above, below, out):
         out[i] = (ends + (here[i] + here[i + 1]) * _THREE) + (above[i] + below[i])
 
 
-@compiled
+@inner
 def _choice_row(above, below, here, activity, across, down, choice, difference):
     """above, below: changes along columns, beginning two pixels before the first output; here: at the green left of it."""
     distinct()
@@ -51,7 +51,7 @@ def _choice_row(above, below, here, activity, across, down, choice, difference):
         choice[i] = chosen
 
 
-@compiled
+@inner
 def _at_green_row(left, right, above, below, own, other):
     distinct()
     wide()
@@ -60,7 +60,7 @@ def _at_green_row(left, right, above, below, own, other):
         other[i] = (above[i] + below[i]) * _HALF
 
 
-@compiled
+@inner
 def _refined_row(own, own_above, own_below, other, other_above, other_below, choice, difference, refined, between):
     """own, other: beginning at the green left of the first output."""
     distinct()
@@ -75,7 +75,7 @@ def _refined_row(own, own_above, own_below, other, other_above, other_below, cho
         refined[i] = (along + d) * _THIRD
 
 
-@compiled
+@inner
 def _coloured_row(own, own_above, own_below, other, other_above, other_below, choice, seen, refined, between, green, opposite):
     """Green and the opposite colour where a colour was seen."""
     distinct()
@@ -88,7 +88,7 @@ def _coloured_row(own, own_above, own_below, other, other_above, other_below, ch
         opposite[i] = x + ((rows if in_row else columns) + between[i]) * _THIRD
 
 
-@compiled
+@inner
 def _plain_row(seen, difference, between, green, opposite):
     distinct()
     wide()
@@ -97,7 +97,7 @@ def _plain_row(seen, difference, between, green, opposite):
         opposite[i] = seen[i] + between[i]
 
 
-@compiled
+@inner
 def _green_row(seen, own, other, out_own, out_other):
     distinct()
     wide()
@@ -106,7 +106,7 @@ def _green_row(seen, own, other, out_own, out_other):
         out_other[i] = seen[i] + other[i]
 
 
-@compiled
+@inner
 def _decide(across, down, red_y, red_x, change_across, change_down, choice, difference):
     """Changes of the differences, their sums around each colour sample, and the direction with less change."""
     height, half = across.shape
@@ -130,7 +130,7 @@ def _decide(across, down, red_y, red_x, change_across, change_down, choice, diff
         )  # fmt: skip
 
 
-@compiled
+@inner
 def _to_green(difference, red_y, red_x, own, other):
     """Differences at green samples: of the row's own colour from both sides, of the other from above and below."""
     height, half = difference.shape
@@ -141,7 +141,7 @@ def _to_green(difference, red_y, red_x, own, other):
         _at_green_row(d[1 - s : e - s], d[2 - s : e - s + 1], difference[y - 1, 1:e], difference[y + 1, 1:e], own[y, 1:e], other[y, 1:e])
 
 
-@compiled
+@inner
 def _refine(own, other, choice, difference, red_y, red_x, refined, between):
     height, half = own.shape
     e = half - 1
@@ -153,7 +153,7 @@ def _refine(own, other, choice, difference, red_y, red_x, refined, between):
         )  # fmt: skip
 
 
-@compiled
+@inner
 def _write(colour, plain, own, other, choice, refined, between, refine, red_y, red_x, out, place):
     n, b = (place[3] + 1) // 2, MENON_MARGIN // 2
     rows = np.empty((4, n), np.float32)
@@ -183,9 +183,10 @@ def _write(colour, plain, own, other, choice, refined, between, refine, red_y, r
             join_row(third, opposite, other_out)
 
 
-@inlined
-def _menon(source, window, red_y, red_x, out, place, scratch, refine):
-    planes = halves(scratch, 8, window[2])
+@inner
+def menon_into(source, window, red_y, red_x, out, place, scratch, refine):
+    apart()
+    planes = halves(scratch, 8, window[2], window[3])
     colour, plain, choice, difference = planes[0], planes[1], planes[6], planes[7]
     for y in range(window[2]):
         split_row(row_of(source, window, y), start_of(y, red_y, red_x), colour[y], plain[y])
@@ -201,22 +202,7 @@ def _menon(source, window, red_y, red_x, out, place, scratch, refine):
 
 
 @compiled
-def menon_into(source, window, red_y, red_x, out, place, scratch):
-    _menon(source, window, red_y, red_x, out, place, scratch, True)
-
-
-@compiled
-def menon_unrefined_into(source, window, red_y, red_x, out, place, scratch):
-    _menon(source, window, red_y, red_x, out, place, scratch, False)
-
-
-@compiled
 def menon_strip(padded, red_y, red_x, out, scratch):
     """See `campipe.ops.kernels.demosaick_rows`. With the refining step."""
-    menon_into(padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch)
-
-
-@compiled
-def menon_unrefined_strip(padded, red_y, red_x, out, scratch):
-    """See `campipe.ops.kernels.demosaick_rows`. Without the refining step."""
-    menon_unrefined_into(padded.reshape(padded.size), all_of(padded), red_y, red_x, out.reshape(out.size), all_of_out(out), scratch)
+    flat, place = out.reshape(out.size), all_of_out(out)
+    menon_into(padded.reshape(padded.size), all_of(padded), red_y, red_x, flat, place, scratch.reshape(scratch.size), True)

@@ -28,25 +28,17 @@ from campipe.ops.kernels.demosaick_linear import (
     malvar_into,
     malvar_strip,
 )
-from campipe.ops.kernels.demosaick_menon import (
-    MENON_MARGIN,
-    MENON_PLANES,
-    menon_into,
-    menon_strip,
-    menon_unrefined_into,
-    menon_unrefined_strip,
-)
-from campipe.ops.kernels.jit import compiled, inlined
+from campipe.ops.kernels.demosaick_menon import MENON_MARGIN, MENON_PLANES, menon_into, menon_strip
+from campipe.ops.kernels.jit import compiled, inlined, inner
 
 STRIPS: dict[str, tuple[Any, int, int]] = {
     "bilinear": (bilinear_strip, BILINEAR_MARGIN, BILINEAR_PLANES),
     "malvar": (malvar_strip, MALVAR_MARGIN, MALVAR_PLANES),
     "hamilton_adams": (hamilton_strip, HAMILTON_MARGIN, HAMILTON_PLANES),
     "menon": (menon_strip, MENON_MARGIN, MENON_PLANES),
-    "menon_unrefined": (menon_unrefined_strip, MENON_MARGIN, MENON_PLANES),
 }
-ROWS, COLUMNS = 32, 512
-"""Pixels of a strip that keep its planes in the second-level cache."""
+COLUMNS = 512
+"""Columns of a strip."""
 
 
 @inlined
@@ -57,7 +49,7 @@ def _mirrored(place, size):
     return period - place if place >= size else place
 
 
-@compiled
+@inner
 def _copy(source, target):
     for j in range(target.shape[0]):
         target[j] = source[j]
@@ -78,67 +70,85 @@ def cut_strip(mosaic, top, left, padded):
 
 
 @inlined
-def _by_strips(into, margin, planes, tall, mosaic, red_y, red_x, first, last, out):
-    """Demosaick the rows from `first` to `last`, of N * H, plane after plane: (N, H, W) to (N, 3, H, W).
+def _room(margin, planes, rows):
+    """Memory for a strip with its margin, and for its scratch planes."""
+    size = (rows + 2 * margin) * (COLUMNS + 2 * margin)
+    return np.empty(size, np.float32), np.empty(planes * size, np.float32)
 
-    into   what fills a strip inside a larger array; where a strip's margin lies inside the picture, it reads the mosaic itself
-    tall   rows of a strip
+
+@inlined
+def _located(mosaic, line, x, margin, rows, window):
+    """Where a strip lies: its source, its place there with its margin, and its place in the result (see `demosaick_halves`).
+
+    mosaic   (N, H, W)
+    line     number of the line of strips, counted over all planes; strips have `rows` rows, an even number
+    x        first column, an even number
+    window   memory for a strip whose margin reaches beyond the picture; the others are read from the mosaic itself
     """
     height, width = mosaic.shape[1:]
-    size = (tall + 2 * margin) * (COLUMNS + 2 * margin)
-    window, work, source, result = (
-        np.empty(size, np.float32),
-        np.empty(planes * size, np.float32),
-        mosaic.reshape(mosaic.size),
-        out.reshape(out.size),
-    )
-    while first < last:
-        n, y = first // height, first % height
-        rows = min(tall, last - first, height - y)
-        for x in range(0, width, COLUMNS):
-            columns = min(COLUMNS, width - x)
-            h, w, top, left = rows + 2 * margin, columns + 2 * margin, y - margin, x - margin
-            scratch = work[: planes * h * w].reshape(planes, h, w)
-            place = ((3 * n * height + y) * width + x, width, rows, columns, height * width)
-            if top >= 0 and left >= 0 and top + h <= height and left + w <= width:
-                at = ((n * height + top) * width + left, width, h, w)
-                into(source, at, (red_y ^ y) & 1, (red_x ^ x) & 1, result, place, scratch)
-            else:
-                cut_strip(mosaic[n], top, left, window[: h * w].reshape(h, w))
-                into(window, (0, w, h, w), (red_y ^ y) & 1, (red_x ^ x) & 1, result, place, scratch)
-        first += rows
+    lines = -(-height // rows)
+    n, y = line // lines, line % lines * rows
+    tall, broad = min(rows, height - y), min(COLUMNS, width - x)
+    h, w, top, left = tall + 2 * margin, broad + 2 * margin, y - margin, x - margin
+    place = ((3 * n * height + y) * width + x, width, tall, broad, height * width)
+    if top >= 0 and left >= 0 and top + h <= height and left + w <= width:
+        return mosaic.reshape(mosaic.size), ((n * height + top) * width + left, width, h, w), place
+    cut_strip(mosaic[n], top, left, window[: h * w].reshape(h, w))
+    return window, (0, w, h, w), place
+
+
+# The loops over whole pictures, one for each method, since numba keeps no function on disk that takes another one.
+#
+#     mosaic         (N, H, W) float32
+#     red_y, red_x   where a red pixel lies in its first 2 x 2 pixels
+#     first, last    range of lines of strips to do, counted over all planes
+#     out            (N, 3, H, W) float32
 
 
 @compiled
-def bilinear_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(bilinear_into, BILINEAR_MARGIN, BILINEAR_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
+def bilinear_lines(mosaic, red_y, red_x, first, last, out):
+    window, scratch = _room(BILINEAR_MARGIN, BILINEAR_PLANES, 32)
+    for line in range(first, last):
+        for x in range(0, mosaic.shape[2], COLUMNS):
+            source, at, place = _located(mosaic, line, x, BILINEAR_MARGIN, 32, window)
+            bilinear_into(source, at, red_y, red_x, out.reshape(out.size), place, scratch)
 
 
 @compiled
-def malvar_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(malvar_into, MALVAR_MARGIN, MALVAR_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
+def malvar_lines(mosaic, red_y, red_x, first, last, out):
+    window, scratch = _room(MALVAR_MARGIN, MALVAR_PLANES, 32)
+    for line in range(first, last):
+        for x in range(0, mosaic.shape[2], COLUMNS):
+            source, at, place = _located(mosaic, line, x, MALVAR_MARGIN, 32, window)
+            malvar_into(source, at, red_y, red_x, out.reshape(out.size), place, scratch)
 
 
 @compiled
-def hamilton_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(hamilton_into, HAMILTON_MARGIN, HAMILTON_PLANES, 4 * ROWS, mosaic, red_y, red_x, first, last, out)
+def hamilton_lines(mosaic, red_y, red_x, first, last, out):
+    window, scratch = _room(HAMILTON_MARGIN, HAMILTON_PLANES, 128)
+    for line in range(first, last):
+        for x in range(0, mosaic.shape[2], COLUMNS):
+            source, at, place = _located(mosaic, line, x, HAMILTON_MARGIN, 128, window)
+            hamilton_into(source, at, red_y, red_x, out.reshape(out.size), place, scratch)
 
 
 @compiled
-def menon_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(menon_into, MENON_MARGIN, MENON_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
+def menon_lines(mosaic, red_y, red_x, first, last, out, refine):
+    window, scratch = _room(MENON_MARGIN, MENON_PLANES, 32)
+    for line in range(first, last):
+        for x in range(0, mosaic.shape[2], COLUMNS):
+            source, at, place = _located(mosaic, line, x, MENON_MARGIN, 32, window)
+            menon_into(source, at, red_y, red_x, out.reshape(out.size), place, scratch, refine)
 
 
-@compiled
-def menon_unrefined_rows(mosaic, red_y, red_x, first, last, out):
-    _by_strips(menon_unrefined_into, MENON_MARGIN, MENON_PLANES, ROWS, mosaic, red_y, red_x, first, last, out)
-
-
-LOOPS: dict[str, Any] = {
-    "bilinear": bilinear_rows,
-    "malvar": malvar_rows,
-    "hamilton_adams": hamilton_rows,
-    "menon": menon_rows,
-    "menon_unrefined": menon_unrefined_rows,
+LOOPS: dict[str, tuple[Any, int, tuple[Any, ...]]] = {
+    "bilinear": (bilinear_lines, 32, ()),
+    "malvar": (malvar_lines, 32, ()),
+    "hamilton_adams": (hamilton_lines, 128, ()),
+    "menon": (menon_lines, 32, (True,)),
+    "menon_unrefined": (menon_lines, 32, (False,)),
 }
-"""The loop over whole pictures of each method."""
+"""The loop over whole pictures of each method, the rows of its strips, and what it takes besides.
+
+Strips are such that the planes of a method stay in the second-level cache.
+"""

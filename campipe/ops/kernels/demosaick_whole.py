@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from campipe.ops.kernels.demosaick_rows import LOOPS, ROWS
+from campipe.ops.kernels.demosaick_rows import LOOPS
 from campipe.ops.kernels.demosaick_weights import weights_rows
 from campipe.ops.kernels.memory import empty
 from campipe.ops.kernels.threads import over_rows
@@ -25,10 +25,9 @@ def demosaick(method: str, mosaic: Tensor, pattern: str) -> Tensor:
     planes = mosaic.detach().reshape(-1, height, width).contiguous()
     out = empty((planes.shape[0], 3, height, width))
     if out.numel() > 0:
-        red, loop, source, target = pattern.index("R"), LOOPS[method], planes.numpy(), out.numpy()
-        rows = planes.shape[0] * height
-        strips = -(-rows // ROWS)  # threads get whole strips
-        over_rows(lambda first, last: loop(source, red // 2, red % 2, first * ROWS, min(last * ROWS, rows), target), strips, ROWS * width)
+        (loop, rows, more), red, source, target = LOOPS[method], pattern.index("R"), planes.numpy(), out.numpy()
+        lines = planes.shape[0] * -(-height // rows)
+        over_rows(lambda first, last: loop(source, red // 2, red % 2, first, last, target, *more), lines, rows * width)
     return out.reshape(*views, 3, height, width)
 
 

@@ -20,6 +20,11 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(forceinline=True, **_OPTIONS)(function)
 
 
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a loop that only other loops call: without the way in from Python, which takes longer to compile than a short loop."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a loop at its first call, and keep the machine code on disk.
 
