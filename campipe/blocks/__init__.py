@@ -78,11 +78,16 @@ def deblur(name: str, /, **options: Any) -> Block:
 
 def make(slot: str, name: str, /, **options: Any) -> Block:
     """Make a block by the names of its slot and its own; a CampipeError lists the names there are."""
+    return filler(slot, name)(**options)
+
+
+def filler(slot: str, name: str) -> type[Block]:
+    """The class of a block by the names of its slot and its own; a CampipeError lists the names there are."""
     fillers = _slot(slot)
     if name not in fillers:
         raise CampipeError(f"there is no {slot} block {name!r}; there are {', '.join(sorted(fillers))}")
     module, attribute = fillers[name].split(":")
-    return getattr(import_module(module), attribute)(**options)
+    return getattr(import_module(module), attribute)
 
 
 def _slot(slot: str) -> dict[str, str]:

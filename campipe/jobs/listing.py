@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from campipe.blocks import make, names, slots
+from campipe.blocks import filler, names, slots
 from campipe.core.errors import CampipeError
 from campipe.core.profile import load_profile, profile_names
 from campipe.core.resources import find, listing
@@ -66,7 +66,7 @@ def stages() -> list[Row]:
 
 def blocks() -> list[Row]:
     """One row per block: its slot, its name, what it does."""
-    return [{"slot": slot, "name": name, "about": _first_sentence(type(make(slot, name)))} for slot in slots() for name in names(slot)]
+    return [{"slot": slot, "name": name, "about": _first_sentence(filler(slot, name))} for slot in slots() for name in names(slot)]
 
 
 def isp() -> list[Row]:
