@@ -169,12 +169,14 @@ def test_a_mosaic_keeps_its_colours_apart(block, pattern):
 
 
 @pytest.mark.parametrize("place", [(0, 1), (1, 0), (1, 1)])  # which make an RGGB mosaic a GRBG, GBRG and BGGR one
-def test_a_mosaic_is_denoised_alike_in_every_phase(block, place):
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mosaic_is_denoised_alike_in_every_phase(block, place, known):
     if not block.tiles or block.margin is None:
         return
     m = 2 * block.margin + 1  # a tile that the border cuts is completed otherwise
-    whole = Frame(picture(2 * m + 8, 2 * m + 10), "mosaic", Capture(pattern="RGGB"))
-    given = blocks.denoise(block_name(block), sigma=SIGMA)
+    noise = torch.tensor([[[0.0, 0.0], [1e-3, 0.0]], [[0.02, 0.01], [0.005, 0.002]]])[None]  # of each position its own
+    whole = Frame(picture(2 * m + 8, 2 * m + 10), "mosaic", Capture(pattern="RGGB", noise=noise))
+    given = blocks.denoise(block_name(block), sigma=None if known else SIGMA)
     (y, x), height, width = place, 2 * m + 6, 2 * m + 8
     tile = given(whole.crop(y, x, height, width)).data[..., m:-m, m:-m]
     assert torch.allclose(tile, given(whole).data[..., y + m : y + height - m, x + m : x + width - m], atol=1e-5)
