@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import struct
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -91,13 +92,14 @@ def _sampled(element: bytes) -> np.ndarray:
 
 def _parametric(kind: int, numbers: tuple[float, ...]) -> np.ndarray:
     """The parametric curve of a type at the 65 places (10.18, table 68)."""
-    g, a, b, c, d, e, f = {
+    kinds: dict[int, Callable[..., tuple[float, ...]]] = {
         0: lambda g: (g, 1, 0, 0, 0, 0, 0),
         1: lambda g, a, b: (g, a, b, 0, -b / a, 0, 0),
         2: lambda g, a, b, c: (g, a, b, 0, -b / a, c, c),
         3: lambda g, a, b, c, d: (g, a, b, c, d, 0, 0),
         4: lambda *all_: all_,
-    }[kind](*numbers)
+    }
+    g, a, b, c, d, e, f = kinds[kind](*numbers)
     return np.where(_SAMPLES >= d, np.maximum(a * _SAMPLES + b, 0) ** g + e, c * _SAMPLES + f)
 
 

@@ -70,7 +70,8 @@ class LocalTone(Stage):
         x, numbers = flat_items(frame.data, *(self.value(name, frame, shot) for name in _NUMBERS))
         stops = self.value("stops", frame, shot)
         stops = stops.repeat_interleave(x.shape[0] // stops.shape[0], 0) if stops.ndim == 2 else stops
-        return frame.replace(local_tone(x, stops, *numbers, levels=self.levels).reshape(frame.data.shape), noise=None)
+        out = local_tone(x, stops, **dict(zip(_NUMBERS, numbers, strict=True)), levels=self.levels)
+        return frame.replace(out.reshape(frame.data.shape), noise=None)
 
     def law(self, law: Law) -> Law:
         if not law.is_certain:

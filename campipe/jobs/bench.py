@@ -119,10 +119,11 @@ def heat(entries: list[Entry], worker: str, words: list[str], rounds: int, tell:
     worker   module that is run once for each contender, with the contender's name, the words and the number of threads
     tell     called with words, once for each contender that is ready and once for each of its turns
     """
-    with _workers(entries, worker, words) as workers:
-        there = []
-        for entry, process in zip(entries, workers, strict=True):
-            there.append("ready" in _hear(entry, process))
+    with _workers() as start:
+        workers, there = [], []
+        for entry in entries:  # one after the other, so that what the first one compiles is there for the others
+            workers.append(start(entry, worker, words))
+            there.append("ready" in _hear(entry, workers[-1]))
             tell(f"{entry.who} is ready")
         results: list[list[dict[str, Any]]] = [[] for _ in entries]
         for _ in range(rounds):
@@ -144,15 +145,18 @@ def _row(entry: Entry, results: list[dict[str, Any]]) -> Row:
 
 
 @contextmanager
-def _workers(entries: list[Entry], worker: str, words: list[str]) -> Iterator[list[subprocess.Popen[str]]]:
-    """One waiting process for each contender; none is left behind."""
+def _workers() -> Iterator[Callable[[Entry, str, list[str]], subprocess.Popen[str]]]:
+    """What starts the waiting process of a contender; none of them is left behind."""
     workers: list[subprocess.Popen[str]] = []
+
+    def start(entry: Entry, worker: str, words: list[str]) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", worker, entry.contender, *words, str(entry.threads)]
+        pipe = subprocess.PIPE
+        workers.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=_environment(entry.threads)))
+        return workers[-1]
+
     try:
-        for entry in entries:
-            command = [sys.executable, "-m", worker, entry.contender, *words, str(entry.threads)]
-            pipe = subprocess.PIPE
-            workers.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=_environment(entry.threads)))
-        yield workers
+        yield start
     finally:
         for process in workers:
             process.kill()

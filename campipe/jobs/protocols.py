@@ -95,7 +95,7 @@ def _noisy(data: Tensor, frame: Frame, key: Key, sigma: float) -> Tensor:
 
 
 def _mosaic(photo: Frame, key: Key, sigma: float | None, block: Block) -> Question:
-    pattern = XTRANS if getattr(block, "patterns", "bayer") == "xtrans" else "RGGB"
+    pattern = "RGGB" if "bayer" in getattr(block, "patterns", ("bayer",)) else XTRANS
     height, width = photo.height, photo.width
     table = torch.tensor(patterns.channels(pattern))
     tile = table.repeat(-(-height // table.shape[0]), -(-width // table.shape[1]))[:height, :width]

@@ -10,7 +10,10 @@ from campipe.ops.deconvolution import difference_power, noise_power, signal_powe
 
 _FLOOR = 1e-6  # of the mean: below it, light divides by nothing that matters
 _EDGE = 1e-3  # of the mean: differences below it are smoothed evenly, not as edges
+_STABLE = 8.0  # times the weight, more of it: with less, steps overshoot where the picture is flat, from 8 weight x / edge = 2 on
+_MOST = 0.05  # weight: above it, a step is no small change
 _MOMENTUM = 0.99
+_HARDLY = 0.01
 _DARKEST = 1e-12  # mean of a picture; its squares are still numbers
 _LEAST_DENOMINATOR = 0.1
 
@@ -49,11 +52,12 @@ def richardson_lucy(
     transfer, mask = otf(kernel[:, None], size), seen(y, size)
     y = y.clamp_min(0)
     mean = y.mean((-3, -2, -1), keepdim=True).clamp_min(_DARKEST)
-    weight = _tv_weight(y, sigma, transfer, size, mean) * tv if isinstance(tv, Tensor) or tv != 0 else None
+    weight = (_tv_weight(y, sigma, transfer, size, mean) * tv).clamp_max(_MOST) if isinstance(tv, Tensor) or tv != 0 else None
     observed = torch.nn.functional.pad(y, (0, size[1] - y.shape[-1], 0, size[0] - y.shape[-2]))
     adjoint = transfer.conj()
-    # How much of each pixel's light is seen. What is not seen at all keeps the guess.
-    share = filtered(mask.expand(1, 1, *size), adjoint).clamp_min(1e-3)
+    # How much of each pixel's light is seen. What is hardly seen keeps the guess.
+    share = filtered(mask.expand(1, 1, *size), adjoint)
+    unseen, share = (_HARDLY - share).clamp_min(0), share.clamp_min(_HARDLY)
     limit = None if discrepancy is None else _mean_square(discrepancy * sigma.to(y.dtype))
     x = extend(y, size)
     step = change = before = torch.zeros_like(x)
@@ -65,9 +69,9 @@ def richardson_lucy(
                 break
         start = (x + _momentum(change, before) * step).clamp_min(0) if accelerate and i > 1 else x
         expected = torch.maximum(filtered(start, transfer), _FLOOR * mean)
-        new = start * filtered(observed / expected, adjoint) / share
+        new = start * (filtered(observed / expected, adjoint) + unseen) / share
         if weight is not None:
-            new = new / (1 - weight * _curvature(start, _EDGE * mean)).clamp_min(_LEAST_DENOMINATOR)
+            new = new / (1 - weight * _curvature(start, (_EDGE + _STABLE * weight) * mean)).clamp_min(_LEAST_DENOMINATOR)
         new = new.clamp_min(0)
         before, change = change, new - start
         step = new - x
@@ -95,10 +99,14 @@ def _mean_square(sigma: Tensor) -> Tensor:
 
 
 def _curvature(x: Tensor, edge: Tensor) -> Tensor:
-    """The divergence of the normalised gradient, minus the derivative of the total variation."""
+    """Minus the derivative of the total variation by each pixel.
+
+    The length of the gradient takes the differences to all four neighbours, half of each square, so that no side is preferred.
+    """
     right, down = x.roll(-1, -1) - x, x.roll(-1, -2) - x
-    length = (right.square() + down.square() + edge.square()).sqrt()
-    right, down = right / length, down / length
+    squares = right.square() + right.roll(1, -1).square() + down.square() + down.roll(1, -2).square()
+    half = 0.5 * (0.5 * squares + edge.square()).rsqrt()
+    right, down = right * (half + half.roll(-1, -1)), down * (half + half.roll(-1, -2))
     return right - right.roll(1, -1) + down - down.roll(1, -2)
 
 

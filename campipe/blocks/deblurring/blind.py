@@ -30,6 +30,8 @@ class Blind(Deblurrer):
 
     differentiable = False
     blind = True
+    weight = "strength"
+    strength: Tensor
 
     def __init__(self, kernel_size: int = 25, sigma: Any = None, strength: Any = 2.0, name: str | None = None) -> None:
         super().__init__(None, sigma, name)
@@ -38,11 +40,11 @@ class Blind(Deblurrer):
         self.kernel_size = int(kernel_size)
         self.number("strength", strength, positive=True)
 
-    def net(self, x: Tensor, kernel: Tensor | None, sigma: Tensor) -> Tensor:
+    def net(self, x: Tensor, kernel: Tensor | None, sigma: Tensor, weight: Tensor | None = None) -> Tensor:
         """As that of the slot; `kernel` is None, or one that is known after all."""
         with torch.no_grad():
             kernel = self._kernel(x) if kernel is None else kernel
-            out = hyper_laplacian(x, kernel, sigma, strength=self.strength)
+            out = hyper_laplacian(x, kernel, sigma, strength=self.strength if weight is None else weight)
         return refused(out, "blind", "take 'hyper_laplacian' with the kernel that estimate_kernel gives, or detach the frame", x, sigma)
 
     def estimate_kernel(self, frame: Frame) -> Tensor:
@@ -53,7 +55,8 @@ class Blind(Deblurrer):
     def transform(self, frame: Frame, shot: Shot) -> Frame:
         check_size(frame, self.kernel_size, self.kernel_size)
         x = flat(frame.data)
-        return frame.replace(self.net(x, None, self.noise_level(frame, shot)).reshape(frame.data.shape), noise=None)
+        out = self.net(x, None, self.noise_level(frame, shot), self.per_picture(self.weight, frame, shot))
+        return frame.replace(out.reshape(frame.data.shape), noise=None)
 
     def _kernel(self, x: Tensor) -> Tensor:
         light = luminance(x) if x.shape[-3] == 3 else x.mean(-3, keepdim=True)

@@ -22,6 +22,9 @@ class HyperLaplacian(Deblurrer):
     Gradient: exact, through all iterations. See `campipe.ops.hyper_laplacian.hyper_laplacian`.
     """
 
+    weight = "strength"
+    strength: Tensor
+
     def __init__(
         self,
         kernel: Any,
@@ -38,6 +41,7 @@ class HyperLaplacian(Deblurrer):
         self.number("strength", strength, positive=True)
         self.exponent, self.iterations, self.positive = float(exponent), int(iterations), bool(positive)
 
-    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor) -> Tensor:
-        options = {"exponent": self.exponent, "iterations": self.iterations, "positive": self.positive}
-        return hyper_laplacian(x, kernel, sigma, strength=self.strength, **options)
+    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor, weight: Tensor | None = None) -> Tensor:
+        weight = self.strength if weight is None else weight
+        options: dict[str, Any] = {"exponent": self.exponent, "iterations": self.iterations, "positive": self.positive}
+        return hyper_laplacian(x, kernel, sigma, strength=weight, **options)

@@ -21,6 +21,9 @@ class RichardsonLucy(Deblurrer):
     Gradient: exact, through all iterations, whose memory it needs. See `campipe.ops.richardson_lucy.richardson_lucy`.
     """
 
+    weight = "tv"
+    tv: Tensor
+
     def __init__(
         self,
         kernel: Any,
@@ -36,6 +39,7 @@ class RichardsonLucy(Deblurrer):
         self.iterations, self.accelerate = int(iterations), bool(accelerate)
         self.discrepancy = None if discrepancy is None else float(discrepancy)
 
-    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor) -> Tensor:
-        options = {"iterations": self.iterations, "discrepancy": self.discrepancy, "accelerate": self.accelerate}
-        return richardson_lucy(x, kernel, sigma, tv=0.0 if self.is_off("tv", self.tv) else self.tv, **options)
+    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor, weight: Tensor | None = None) -> Tensor:
+        weight = self.tv if weight is None else weight
+        options: dict[str, Any] = {"iterations": self.iterations, "discrepancy": self.discrepancy, "accelerate": self.accelerate}
+        return richardson_lucy(x, kernel, sigma, tv=0.0 if self.is_off("tv", weight) else weight, **options)

@@ -35,6 +35,7 @@ class Deblurrer(Block):
     tiles = False
     margin = None
     blind: ClassVar[bool] = False  # True: the block takes no kernel and finds it
+    weight: ClassVar[str] = ""  # name of the number that `net` takes as its last argument, by which a method can be tuned
 
     def __init__(self, kernel: Any, sigma: Any = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -43,12 +44,13 @@ class Deblurrer(Block):
         if sigma is not None:
             self.number("sigma", sigma, positive=True)
 
-    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor) -> Tensor:
+    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor, weight: Tensor | None = None) -> Tensor:
         """Deblur plain tensors.
 
         x         (B, C, H, W), linear light, at least as large as the kernel
         kernel    (B or 1, h, w), sums to 1
         sigma     standard deviation of the noise in the unit of x, >= 0: (), or (B or 1, C or 1, 1, 1)
+        weight    of what the method believes of pictures, () or (B, 1, 1, 1); None: the block's own
         returns   the shape of x
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it does; implement net(x, kernel, sigma)")
@@ -62,15 +64,18 @@ class Deblurrer(Block):
         x, sigma = flat(frame.data), self.noise_level(frame, shot)
         if kernel.shape[0] > 1:
             kernel = kernel.repeat_interleave(x.shape[0] // kernel.shape[0], 0)
-        return frame.replace(self.net(x, kernel, sigma).reshape(frame.data.shape), noise=None)
+        weight = self.per_picture(self.weight, frame, shot)
+        return frame.replace(self.net(x, kernel, sigma, weight).reshape(frame.data.shape), noise=None)
+
+    def per_picture(self, name: str, frame: Frame, shot: Shot) -> Tensor:
+        """A number as it holds for each picture, () or (pictures, 1, 1, 1), in the precision of the data."""
+        number = self.value(name, frame, shot).to(frame.data.dtype)
+        return number if number.ndim == 0 else flat(number.expand(*frame.data.shape[:-3], *number.shape[-3:]))
 
     def noise_level(self, frame: Frame, shot: Shot) -> Tensor:
         """The noise's standard deviation of each picture and channel, (), or (pictures or 1, C or 1, 1, 1)."""
         if hasattr(self, "sigma"):
-            sigma = self.value("sigma", frame, shot).to(frame.data.dtype)
-            if sigma.ndim == 0:
-                return sigma
-            return flat(sigma.expand(*frame.data.shape[:-3], *sigma.shape[-3:]))
+            return self.per_picture("sigma", frame, shot)
         return flat(deviation(frame.data, profile_or_advice(frame))).square().mean((-2, -1), keepdim=True).sqrt()
 
 

@@ -21,6 +21,9 @@ class Wiener(Deblurrer):
     Gradient: exact. See `campipe.ops.deconvolution.wiener`.
     """
 
+    weight = "strength"
+    strength: Tensor
+
     def __init__(
         self,
         kernel: Any,
@@ -36,5 +39,6 @@ class Wiener(Deblurrer):
         self.number("strength", strength, positive=True)
         self.prior, self.rounds = prior, int(rounds)
 
-    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor) -> Tensor:
-        return wiener(x, kernel, sigma, strength=self.strength, prior=self.prior, rounds=self.rounds)
+    def net(self, x: Tensor, kernel: Tensor, sigma: Tensor, weight: Tensor | None = None) -> Tensor:
+        weight = self.strength if weight is None else weight
+        return wiener(x, kernel, sigma, strength=weight, prior=self.prior, rounds=self.rounds)

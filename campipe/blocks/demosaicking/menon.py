@@ -18,7 +18,7 @@ class Menon(Demosaicker):
     """
 
     margin = 8
-    loop = "menon"
+    loop: str | None = "menon"
 
     def __init__(self, refine: bool = True, name: str | None = None) -> None:
         super().__init__(name)

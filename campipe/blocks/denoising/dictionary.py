@@ -25,9 +25,10 @@ class SparseDenoiser(Denoiser):
     Image Processing 15, 2006.
     """
 
-    margin = SIDE - 1
+    margin: int | None = SIDE - 1
     differentiable = False
     least = SIDE
+    strength: Tensor
 
     def __init__(self, sigma: Any = None, strength: Any = 1.0, stabilise: bool = True, name: str | None = None) -> None:
         super().__init__(sigma, stabilise, name)

@@ -22,7 +22,8 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a loop that only other loops call: without the way in from Python, which takes longer to compile than a short loop."""
-    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
+    return njit(**bare)(function)
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -28,7 +28,7 @@ def correction_rows(y, read, start, cubics, step, first, last, out):
         for x in range(width):
             place = (y[n, i, x] - begin) * per
             if tabled and place < cells:
-                cell = max(np.int64(place), 0)
+                cell = max(int(place), 0)
                 along = max(place - np.float32(cell), np.float32(0))
                 out[n, i, x] = table[0, cell] + along * (table[1, cell] + along * (table[2, cell] + along * table[3, cell]))
             else:
