@@ -53,4 +53,4 @@ def _profile(planes: Tensor) -> Tensor:
         return noise_curve(planes).noise
     except CampipeError:
         level = dct_level(planes[None]).square().mean()
-        return torch.stack([level, level])
+        return torch.stack([torch.zeros_like(level), level])
