@@ -61,7 +61,8 @@ def test_with_rounds_it_comes_to_the_best_estimate_under_unknown_surroundings():
     system = blur[kept].T @ blur[kept] + ratio.item() * smooth
     best = torch.linalg.solve(system, blur[kept].T @ y.flatten()).reshape(1, 1, *size)[..., :17, :19]
     errors = [  # largest, over the whole picture
-        (wiener(y, k, sigma, strength=1.0, rounds=n) - best).abs().max().item() for n in (0, 8, 100)]
+        (wiener(y, k, sigma, strength=1.0, rounds=n) - best).abs().max().item() for n in (0, 8, 100)
+    ]
     assert errors[1] < errors[0] / 3 and errors[2] < 1e-3 * errors[0]
 
 
