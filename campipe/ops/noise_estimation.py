@@ -61,7 +61,7 @@ def dct_level(x: Tensor) -> Tensor:
 
     Of all blocks those are taken that have the least energy in low frequencies; of white noise these say nothing about the high ones, so
     that the choice brings no bias. A high frequency's level is a median over the blocks, and the result the median over frequencies.
-    Where the picture is clipped, blocks within three standard deviations of the limit are left out.
+    Where the picture is clipped, blocks with a clipped pixel are left out.
     Source: Ponomarenko, Lukin, Zriakhov, Kaarna, Astola, "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007.
     Gradient: none.
     """
@@ -71,23 +71,13 @@ def dct_level(x: Tensor) -> Tensor:
 
 
 def _dct_level_of(plane: Tensor) -> Tensor:
-    low, high = limits(plane)
-    spectra, railed = block_spectra(plane, low, high)
-    mean, structure = spectra[0] / SIDE, energy(spectra, 1, _LOW).mean(0)
-    kept = railed == 0
-    level = _level_of_flattest(spectra, structure, kept)
-    if railed.any():  # blocks without a clipped pixel have less noise than they had: keep off by their mean
-        kept = (mean > low + 3 * level) & (mean < high - 3 * level)
-        level = torch.where(kept.sum() >= min(_LEAST, len(mean) // 4), _level_of_flattest(spectra, structure, kept), level)
-    return level
-
-
-def _level_of_flattest(spectra: Tensor, structure: Tensor, kept: Tensor) -> Tensor:
+    spectra, clipped = block_spectra(plane, *limits(plane))
+    kept = clipped == 0
     count = int(kept.sum())
     if count == 0:
-        return structure.new_zeros(())
-    take = min(count, max(_LEAST, int(_SHARE * count)))
-    flattest = torch.where(kept, structure, torch.inf).topk(take, largest=False, sorted=False).indices
+        return spectra.new_zeros(())
+    structure = torch.where(kept, energy(spectra, 1, _LOW).mean(0), torch.inf)
+    flattest = structure.topk(min(count, max(_LEAST, int(_SHARE * count))), largest=False, sorted=False).indices
     return spectra[_orders(spectra.device) >= _HIGH][:, flattest].abs().median(1).values.median() / _NORMAL
 
 

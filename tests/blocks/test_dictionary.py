@@ -86,7 +86,7 @@ def test_an_atom_that_is_there_twice_is_taken_once():
 
 def test_the_picture_is_the_mean_of_its_patches_and_of_itself():
     """Patch by patch in float64, by the formula of Elad and Aharon with lambda = 2."""
-    sigma, own, x = 0.1, 2.0, 0.5 + 0.2 * normal(1, 1, 14, 17)
+    sigma, own, x = 0.1, 2.0, 0.5 + 0.2 * normal(1, 1, 10, 17)  # fewer rows of patches than a patch has
     atoms = random_atoms(80).double().numpy()
     plane = x[0, 0].double().numpy()
     total, count = np.zeros_like(plane), np.zeros_like(plane)
@@ -160,6 +160,18 @@ def test_ksvd_finds_the_atoms_that_patches_were_made_of():
     found = ksvd(patches, start, torch.full((4000,), 64 * 0.01**2 * 1.3), iterations=40, most=3)
     likeness = (found.T @ true).abs().max(0).values
     assert (likeness > 0.99).sum() >= 18  # it is greedy, and may end with one atom that stands for two
+
+
+def test_atoms_that_are_there_twice_or_rare_make_way_for_others():
+    start = random_atoms(20)
+    start[:, 10:] = start[:, :10]
+    patches = patches_at(normal(50, 50).cumsum(0).cumsum(1) / 30, *places(torch.Size((50, 50)), 2000))
+    allowed = torch.zeros(len(patches))
+    once, thrice = (ksvd(patches, start, allowed, iterations=n, most=3) for n in (1, 3))
+    assert torch.allclose(
+        once[:, 10:], start[:, 10:], atol=1e-6
+    )  # of two that are alike the first is taken, and the last round replaces none
+    assert (thrice[:, 10:] - start[:, 10:]).norm(dim=0).min() > 0.1
 
 
 def test_ksvd_leaves_less_from_round_to_round():
