@@ -11,8 +11,22 @@ from campipe.ops.filters import symmetric_pad
 def box_mean(x: Tensor, radius: int) -> Tensor:
     """Mean over the square of 2 radius + 1 pixels around each pixel; beyond the border the mirror image. (B, C, H, W) to the same."""
     side = 2 * radius + 1
-    x = torch.nn.functional.avg_pool2d(symmetric_pad(x, radius, -1), (1, side), 1)
-    return torch.nn.functional.avg_pool2d(symmetric_pad(x, radius, -2), (side, 1), 1)
+    for dim in (-1, -2):
+        x = _window_sum(symmetric_pad(x, radius, dim), side, dim) / side
+    return x
+
+
+def _window_sum(x: Tensor, side: int, dim: int) -> Tensor:
+    """Sums of `side` neighbours, put together from those of 1, 2, 4, ...: a few additions, the same for every place of a tile."""
+    count, width, done, parts = x.shape[dim] - side + 1, 1, 0, []
+    while True:
+        if side & width:
+            parts.append(x.narrow(dim, done, count))
+            done += width
+        if done == side:
+            return sum(parts[1:], parts[0])
+        x = x.narrow(dim, 0, x.shape[dim] - width) + x.narrow(dim, width, x.shape[dim] - width)
+        width *= 2
 
 
 def guided_filter(x: Tensor, eps: Tensor, radius: int) -> Tensor:

@@ -19,7 +19,7 @@ def shrink(x: Tensor) -> Tensor:
 
     Gradient: exact.
     """
-    return _halved(_halved(x.transpose(-1, -2)).transpose(-1, -2))
+    return _halved(_halved(x, -2), -1)
 
 
 def grow(x: Tensor, height: int, width: int) -> Tensor:
@@ -27,7 +27,7 @@ def grow(x: Tensor, height: int, width: int) -> Tensor:
 
     Gradient: exact.
     """
-    return _doubled(_doubled(x.transpose(-1, -2), height).transpose(-1, -2), width)
+    return _doubled(_doubled(x, height, -2), width, -1)
 
 
 def gaussian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
@@ -52,14 +52,19 @@ def collapse(pyramid: Sequence[Tensor]) -> Tensor:
     return out
 
 
-def _halved(x: Tensor) -> Tensor:
-    padded, span = symmetric_pad(x, 2, -1), 2 * ((x.shape[-1] + 1) // 2) - 1
-    a, b, c, d, e = (padded[..., k : k + span : 2] for k in range(5))
+def _halved(x: Tensor, dim: int) -> Tensor:
+    padded, count = symmetric_pad(x, 2, dim), (x.shape[dim] + 1) // 2
+    a, b, c, d, e = (_every_other(padded, k, count, dim) for k in range(5))
     return 0.375 * c + 0.25 * (b + d) + 0.0625 * (a + e)
 
 
-def _doubled(x: Tensor, length: int) -> Tensor:
-    padded, count = symmetric_pad(x, 1, -1), x.shape[-1]
-    before, here, after = (padded[..., k : k + count] for k in range(3))
-    pairs = torch.stack([0.75 * here + 0.125 * (before + after), 0.5 * (here + after)], -1)
-    return pairs.flatten(-2)[..., :length]
+def _every_other(x: Tensor, start: int, count: int, dim: int) -> Tensor:
+    part = slice(start, start + 2 * count - 1, 2)
+    return x[..., part] if dim == -1 else x[..., part, :]
+
+
+def _doubled(x: Tensor, length: int, dim: int) -> Tensor:
+    padded, count = symmetric_pad(x, 1, dim), x.shape[dim]
+    before, here, after = (padded.narrow(dim, k, count) for k in range(3))
+    pairs = torch.stack([0.75 * here + 0.125 * (before + after), 0.5 * (here + after)], dim)
+    return pairs.flatten(dim - 1, dim).narrow(dim, 0, length)

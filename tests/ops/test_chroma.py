@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from campipe.ops.chroma import chroma_denoise, luma, saturation_matrix, vibrance
 from campipe.ops.colour import apply_matrix
 from campipe.ops.edge_aware import guided_by
-from campipe.ops.guided import guided_filter
+from campipe.ops.guided import box_mean, guided_filter
 from campipe.ops.sharpen import guided_sharpen, unsharp_mask
 
 DOUBLE = torch.float64
@@ -157,3 +157,11 @@ def test_sharpening_has_its_gradient_in_everything():
     numbers = [number(v).requires_grad_() for v in (0.8, 0.9, 0.03)]
     assert torch.autograd.gradcheck(lambda x, a, s, t: unsharp_mask(x, a, s, t, 5), (x.requires_grad_(), *numbers))
     assert torch.autograd.gradcheck(lambda x, a, e: guided_sharpen(x, a, e, 2), (x, numbers[0], number(0.02).requires_grad_()))
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 7, 20])
+def test_a_box_mean_is_the_mean_of_the_square(radius):
+    from scipy.ndimage import uniform_filter
+
+    x = picture()
+    assert np.abs(box_mean(x, radius)[1, 2].numpy() - uniform_filter(x[1, 2].numpy(), 2 * radius + 1, mode="reflect")).max() < 1e-14
