@@ -13,9 +13,7 @@ from campipe.ops.kernels.jit import compiled, inner
 
 _f = np.float32
 _HALF, _QUARTER = _f(1 / 2), _f(1 / 4)
-LEAST = 1e-6
-"""Squared change that is nothing: that of a thousandth of the range."""
-_LEAST = _f(LEAST)
+_LEAST = _f(1e-6)  # squared change that is nothing: that of a thousandth of the range
 
 _RING = 15  # one less than the rows that are kept, a power of two
 

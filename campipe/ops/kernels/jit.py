@@ -22,8 +22,8 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a loop that only other loops call: without the way in from Python, which takes longer to compile than a short loop."""
-    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
-    return njit(**bare)(function)
+    options: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(**options)(function)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
