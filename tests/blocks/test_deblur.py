@@ -23,8 +23,8 @@ KNOWN = [name for name in FILLERS if name != "blind"]
 
 
 def made(filler: str, kernel: Tensor, **options: object) -> Deblurrer:
-    """The block; a blind one is told the size only."""
-    given = {"kernel_size": max(kernel.shape) // 2 * 2 + 1} if filler == "blind" else {"kernel": kernel}
+    """The block; a blind one is told a size, and one of a single scale where that will do."""
+    given = {"kernel_size": 7 if max(kernel.shape) >= 7 else 3} if filler == "blind" else {"kernel": kernel}
     block = blocks.deblur(filler, **given, **options)
     assert isinstance(block, Deblurrer)
     return block
@@ -177,6 +177,11 @@ def test_each_item_may_have_its_own_kernel_sigma_and_weight(name):
         options = {path["deblur"].weight: [1.0, 0.5][i], "sigma": float(sigma[i])}
         alone = made(name, kernels[i], **options)(Frame(x[i : i + 1], "linear")).data
         assert torch.allclose(out[i : i + 1], alone, atol=1e-4)
+    views = Frame(torch.stack([x, x.flip(-1), 0.5 * x], 1)[:, :, None], "linear")
+    each = path(views, parameters=numbers).data
+    assert torch.allclose(each[:, 0, 0], out, atol=1e-4)
+    last = path(Frame(0.5 * x, "linear"), parameters=numbers).data
+    assert torch.allclose(each[:, 2, 0], last, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FILLERS)
