@@ -164,7 +164,9 @@ def test_ksvd_finds_the_atoms_that_patches_were_made_of():
 
 def test_atoms_that_no_patch_uses_make_way_but_in_the_last_round():
     start = random_atoms(20)
-    start[:, 10:] = 1 / 8  # a constant, and the patches have no mean
+    start -= start.mean(0)
+    start /= start.norm(dim=0)
+    start[:, 10:] = 1 / 8  # a constant, and neither the patches nor the other atoms have a mean
     patches = patches_at(normal(50, 50).cumsum(0).cumsum(1) / 30, *places(torch.Size((50, 50)), 2000))
     once, thrice = (ksvd(patches, start, torch.zeros(len(patches)), iterations=n, most=3)[:, 10:] for n in (1, 3))
     assert torch.allclose(once, start[:, 10:], atol=1e-6)
