@@ -89,6 +89,9 @@ class Pipeline(Stage):
         before = [s.name for s in self.stages if s.writes in stage.reads and s is not stage]
         return f"behind {before[0]}" if before and before[0] != writer else f"before {writer}"
 
+    def rooted(self, path: str) -> str:
+        return path
+
     def root(self, frame: Frame, shot: Shot) -> Frame:
         # The outermost pipeline's own name is no part of any path, so that it may be called anything.
         if not isinstance(frame, Frame) or (self.reads and frame.space not in self.reads):

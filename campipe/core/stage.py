@@ -146,8 +146,14 @@ class Stage(nn.Module):
             unknown = [p for p in parameters if p not in known]
             if unknown:
                 raise CampipeError(f"there is no number {unknown[0]!r} here; there are {', '.join(sorted(known))}")
-            given = {p: v if isinstance(v, Tensor) else torch.as_tensor(v, dtype=torch.float32) for p, v in parameters.items()}
+            given = {
+                self.rooted(p): v if isinstance(v, Tensor) else torch.as_tensor(v, dtype=torch.float32) for p, v in parameters.items()
+            }
         return Shot(key, noise, draws, given)
+
+    def rooted(self, path: str) -> str:
+        """The path that a number of this stage has in a call of it: a stage that is called by itself is entered under its own name."""
+        return f"{self.name}.{path}"
 
     def root(self, frame: Frame, shot: Shot) -> Frame:
         """Run as the outermost stage of a call."""

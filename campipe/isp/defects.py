@@ -23,7 +23,8 @@ class CorrectDefects(Stage):
     detect      whether those are looked for that stand out as well
     k           how far a pixel may lie from the median of its eight neighbours, standard deviations of the noise profile there
     threshold   the same as a fixed number, 1 = white level; None: by the noise profile
-    spread      what texture is granted on top, in units of the spread of the neighbours
+    spread      what texture is granted on top, in units of the spread of the neighbours. 1 finds nearly every defect and is for noisy
+                pictures; sharp ones with little noise want 4 to 8, since single bright pixels of their texture are taken for defects
     estimate    "directional": the mean of the opposite pair that agrees best; "median": of the neighbours
 
     Where nothing but normal noise is in the picture, a good pixel is replaced with k = 5 at a rate of 3e-6 where spread = 0, and of less

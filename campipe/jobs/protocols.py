@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from campipe.blocks import make
+from campipe.blocks import filler, make
 from campipe.blocks.base import Block
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError
@@ -63,7 +63,7 @@ def examined(slot: str, name: str, sigma: float | None) -> Block:
         options["sigma"] = level(slot, sigma) / 255
     if slot == "deblur":
         options["sigma"] = level(slot, sigma) / 255
-        if name not in _BLIND:
+        if not getattr(filler(slot, name), "blind", False):
             options["kernel"] = _kernel().tolist()
     return make(slot, name, **options)
 
@@ -123,5 +123,4 @@ def _kernel() -> Tensor:
     return shake_kernel(Key(SEED).fold("shake"))
 
 
-_BLIND = ("blind",)
 _PROTOCOLS: dict[str, Callable[[Frame, Key, float | None, Block], Question]] = {"demosaick": _mosaic, "denoise": _noise, "deblur": _blur}

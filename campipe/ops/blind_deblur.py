@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from campipe.ops.convolution import domain, extend, otf
 from campipe.ops.deconvolution import power
 
-# Found on photos of training data; the kernels' likeness is flat around each.
+# Found on crops of Kodak with known kernels, and checked on photos of training data; the kernels' likeness is flat around each.
 _SPREAD = 0.25  # standard deviation that a picture is scaled to, for which the next number is
 _EDGES = 1.25e-2  # lambda, the price of a pixel with an edge, at the first of a scale's steps
 _CHEAPER = 0.885  # its factor from step to step: strong edges come first

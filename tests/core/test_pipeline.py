@@ -168,3 +168,12 @@ def test_the_state_of_an_optimised_number_fits_a_frozen_one_and_the_other_way():
     assert frozen["times"].factor.item() == pytest.approx(3.0)
     optimised.load_state_dict(Pipeline([Times(5.0)]).state_dict())
     assert optimised["times"].factor.item() == pytest.approx(5.0) and optimised.trainable("times.factor")[0].requires_grad
+
+
+def test_a_stage_by_itself_takes_numbers_as_in_a_pipeline():
+    alone = Times()(frame(), parameters={"factor": torch.tensor([5.0, 7.0])})
+    inside = Pipeline([Times()])(frame(), parameters={"times.factor": torch.tensor([5.0, 7.0])})
+    assert alone.data[:, 0, 0, 0].tolist() == [5.0, 7.0]
+    assert torch.equal(alone.data, inside.data)
+    with pytest.raises(CampipeError, match="no number 'gain' here; there are bias, factor"):
+        Times()(frame(), parameters={"gain": 1.0})

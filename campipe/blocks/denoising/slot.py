@@ -85,7 +85,8 @@ class Denoiser(Block):
         noise = frame.capture.noise
         if noise is None:
             raise CampipeError(
-                "the capture says nothing of the noise; give the block sigma=, or the frame S and O, (B, 2), by frame.replace(noise=...)"
+                "the capture says nothing of the noise; give the block sigma=, or the frame S and O, (B, 2), by frame.replace(noise=...); "
+                "campipe.calibrate.noise.estimate_noise(frame) finds them"
             )
         if pattern is None:
             noise = per_colour(noise, None, data.shape[-3])

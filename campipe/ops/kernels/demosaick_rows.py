@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from campipe.ops.kernels.borders import mirrored
 from campipe.ops.kernels.demosaick_hamilton import HAMILTON_MARGIN, HAMILTON_PLANES, hamilton_into, hamilton_strip
 from campipe.ops.kernels.demosaick_linear import (
     BILINEAR_MARGIN,
@@ -41,14 +42,6 @@ COLUMNS = 512
 """Columns of a strip."""
 
 
-@inlined
-def _mirrored(place, size):
-    """The pixel that a place beyond the border shows."""
-    period = 2 * (size - 1)
-    place = place % period
-    return period - place if place >= size else place
-
-
 @inner
 def _copy(source, target):
     for j in range(target.shape[0]):
@@ -61,12 +54,12 @@ def cut_strip(mosaic, top, left, padded):
     height, width = mosaic.shape
     first, last = max(left, 0), min(left + padded.shape[1], width)
     for i in range(padded.shape[0]):
-        line, copy = mosaic[_mirrored(top + i, height)], padded[i]
+        line, copy = mosaic[mirrored(top + i, height)], padded[i]
         for j in range(first - left):
-            copy[j] = line[_mirrored(left + j, width)]
+            copy[j] = line[mirrored(left + j, width)]
         _copy(line[first:last], copy[first - left : last - left])
         for j in range(last - left, padded.shape[1]):
-            copy[j] = line[_mirrored(left + j, width)]
+            copy[j] = line[mirrored(left + j, width)]
 
 
 @inlined

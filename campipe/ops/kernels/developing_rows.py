@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from campipe.ops.kernels.borders import mirrored
 from campipe.ops.kernels.developing_encode import encoded, limited
 from campipe.ops.kernels.intrinsics import bits_of, distinct, fma, wide
 from campipe.ops.kernels.jit import compiled, inlined
@@ -17,14 +18,6 @@ GAIN, STRENGTH, LOW, HIGH = 9, 10, 11, 12
 _ZERO, _ONE, _TWO, _THREE = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
 _ROUND = np.float32(3 << 22)  # added to a number, it leaves the nearest whole one, half to even, in the lowest bits
 _WHOLE = np.int32(0xFFFF)
-
-
-@inlined
-def mirrored(place, size):
-    """The pixel that a place beyond the border shows: the mirror image about the outermost pixel, as often as it takes."""
-    period = 2 * (size - 1)
-    place = place % period
-    return period - place if place >= size else place
 
 
 @compiled
