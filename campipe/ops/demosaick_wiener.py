@@ -22,7 +22,8 @@ from campipe.ops.compiled import loops_serve
 from campipe.ops.demosaick import Kernel, apply_kernels, check_size, continued
 
 REACH = 3
-# Our own choice, a coarse search on photos of training data with scores on some of Kodak beside it: the exponent, and the share of what a colour has of its own.
+# Our own choice, a coarse search on photos of training data with scores on some of Kodak beside it: the exponent, and the share of what a
+# colour has of its own.
 _EXPONENT, _OWN = 1.5, 0.05
 _LEAST = 1e-9  # weights below it are left out, and the others rounded to it, so that those of symmetric samples are equal
 
