@@ -39,7 +39,7 @@ class Curve(Stage):
         Gradient: exact.
         """
         frame.expect(*self.reads)
-        numbers = self._numbers(frame, self.shot(None, True, None, parameters))
+        numbers = self._numbers(frame, self.shot(None, True, None, parameters).enter(self.name))
         return frame.replace(self.unbend(frame.data, **numbers), noise=None)
 
     def _numbers(self, frame: Frame, shot: Shot) -> dict[str, Tensor]:
