@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,30 @@ def read_profile(path: Path) -> ProfileFile:
     Raises ProfileError in one line: file, key, what was expected, what came.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return ProfileFile.model_validate(_tuples(tomllib.loads(text)))
+        return profile_file(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ProfileError(f"cannot read the camera profile {path}: {reason}; give the path of a .toml file") from None
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{path}: expected TOML, but: {error}") from None
+
+
+def profile_file(contents: Mapping[str, Any], name: str = "the profile") -> ProfileFile:
+    """A profile from nested mappings with the keys of the schema, checked; `campipe.core.profile_writing.entry` makes its numbers.
+
+    Raises ProfileError in one line: name, key, what was expected, what came.
+    """
+    try:
+        return ProfileFile.model_validate(_tuples(contents))
     except ValidationError as error:
-        raise ProfileError(f"{path}: {_first(error, ProfileFile)}") from None
+        raise ProfileError(f"{name}: {_first(error, ProfileFile)}") from None
 
 
 def _tuples(value: Any) -> Any:
-    """TOML's arrays as tuples, which the strict schema asks for."""
-    if isinstance(value, dict):
+    """Arrays as tuples, which the strict schema asks for."""
+    if isinstance(value, Mapping):
         return {key: _tuples(entry) for key, entry in value.items()}
-    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, (list, tuple)) else value
 
 
 def _first(error: ValidationError, root: type[Part]) -> str:

@@ -17,6 +17,7 @@ from campipe.core.errors import CampipeError
 Status = Literal["measured", "datasheet", "assumed"]
 _Positive = Annotated[float, Field(gt=0)]
 _Fraction = Annotated[float, Field(ge=0, lt=1)]
+_Error = Annotated[float, Field(ge=0)]
 
 
 class Part(BaseModel):
@@ -31,6 +32,8 @@ class Provenance(Part):
     status   measured: somebody measured it on the camera; datasheet: its maker says so; assumed: neither, a plausible value
     source   a key of the profile's [sources]
     note     what a reader has to know beside
+
+    Numbers and tables have an optional `error` too: one standard error, in the number's own unit, for each value.
     """
 
     status: Status
@@ -57,29 +60,36 @@ class Filters(Provenance):
 
 class Number(Provenance):
     value: float = Field(ge=0)
+    error: _Error | None = None
 
 
 class PositiveNumber(Provenance):
     value: _Positive
+    error: _Error | None = None
 
 
 class Fraction(Provenance):
     value: _Fraction
+    error: _Error | None = None
 
 
 class Efficiency(Provenance):
     value: float = Field(gt=0, le=1)
+    error: _Error | None = None
 
 
 class Shape(Provenance):
     value: float = Field(gt=-0.5)
+    error: _Error | None = None
 
 
 class Coefficients(Provenance):
     value: tuple[float, ...]
+    error: tuple[_Error, ...] | None = None
 
     @model_validator(mode="after")
     def _light_left(self) -> Coefficients:
+        _as_many_errors("value", self.value, self.error)
         if 1 + sum(self.value) <= 0:
             raise ValueError(f"1 + their sum is the light that reaches the corner, above 0, but {1 + sum(self.value):g} came")
         return self
@@ -101,11 +111,13 @@ class _Table(Provenance):
 
     iso: tuple[_Positive, ...] = Field(min_length=1)
     assumed_at: tuple[float, ...] = ()
+    error: tuple[_Error, ...] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> _Table:
         _rising("iso", self.iso)
         _same_length("iso", self.iso, "value", getattr(self, "value", ()))
+        _as_many_errors("iso", self.iso, self.error)
         if set(self.assumed_at) - set(self.iso):
             raise ValueError(f"assumed_at names rows of the table, but {sorted(set(self.assumed_at) - set(self.iso))} is none")
         return self
@@ -175,23 +187,29 @@ class WhiteBalance(Provenance):
     cct: tuple[_Positive, ...] = Field(min_length=2)
     red: tuple[_Positive, ...]
     blue: tuple[_Positive, ...]
+    red_error: tuple[_Error, ...] | None = None
+    blue_error: tuple[_Error, ...] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> WhiteBalance:
         _rising("cct", self.cct)
         _same_length("cct", self.cct, "red", self.red)
         _same_length("cct", self.cct, "blue", self.blue)
+        _as_many_errors("cct", self.cct, self.red_error)
+        _as_many_errors("cct", self.cct, self.blue_error)
         return self
 
 
 class ColourMatrices(Provenance):
     cct: tuple[_Positive, ...] = Field(min_length=1)
     value: tuple[Annotated[tuple[float, ...], Field(min_length=9, max_length=9)], ...]
+    error: tuple[Annotated[tuple[_Error, ...], Field(min_length=9, max_length=9)], ...] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> ColourMatrices:
         _rising("cct", self.cct)
         _same_length("cct", self.cct, "value", self.value)
+        _as_many_errors("cct", self.cct, self.error)
         for cct, matrix in zip(self.cct, self.value, strict=True):
             for row in (matrix[0:3], matrix[3:6], matrix[6:9]):
                 if abs(sum(row) - 1) > 1e-3:
@@ -266,3 +284,8 @@ def _rising(name: str, values: tuple[float, ...] | list[float]) -> None:
 def _same_length(one: str, left: tuple, other: str, right: tuple) -> None:
     if len(left) != len(right):
         raise ValueError(f"{one} and {other} are equally long, but {len(left)} and {len(right)} came")
+
+
+def _as_many_errors(one: str, left: tuple, errors: tuple | None) -> None:
+    if errors is not None:
+        _same_length(one, left, "error", errors)
