@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from campipe.calibrate.estimate import Estimate, combined
 from campipe.core.errors import CampipeError
 
