@@ -11,6 +11,7 @@ from torch import Tensor
 
 from campipe.calibrate.components import Components, Part, variance_components
 from campipe.calibrate.estimate import Estimate
+from campipe.calibrate.planes import plane_names
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Capture, Frame
@@ -112,17 +113,6 @@ class DarkStatistics:
         return DarkPlane("all", self.mean, self.variance, whole_rows, whole_columns, self.window, self.top)
 
 
-def plane_names(pattern: str | None) -> list[str]:
-    """Names of the positions of a pattern, row by row: Gr is the green in a row with red; X-Trans by letter, row and column."""
-    if pattern is None:
-        return ["mono"]
-    height, width = patterns.size(pattern)
-    if (height, width) != (2, 2):
-        return [f"{letter}{i // width}{i % width}" for i, letter in enumerate(pattern)]
-    rows = (pattern[:2], pattern[2:])
-    return [letter if letter != "G" or pattern.count("G") == 1 else ("Gr" if "R" in row else "Gb") for row in rows for letter in row]
-
-
 def dark_statistics(frames: Iterable[Frame], *, temperature: float | None = None, keep: int = 32) -> DarkStatistics:
     """Gather the statistics of dark frames in one pass.
 
@@ -174,9 +164,11 @@ class _Sums:
 
     def _check(self, frame: Frame, i: int) -> None:
         if (frame.height, frame.width) != self.size:
-            raise CampipeError(f"dark frames share their size, but {self.size} and {(frame.height, frame.width)} came, as number {self.count}")
+            came = f"{self.size[0]} x {self.size[1]} and {frame.height} x {frame.width}"
+            raise CampipeError(f"dark frames share their size, but {came} came, as number {self.count}")
         if frame.capture.pattern != self.pattern:
-            raise CampipeError(f"dark frames share their pattern, but {self.pattern} and {frame.capture.pattern} came, as number {self.count}")
+            came = f"{self.pattern} and {frame.capture.pattern}"
+            raise CampipeError(f"dark frames share their pattern, but {came} came, as number {self.count}")
         for name in ("seconds", "iso", "gain"):
             first, other = getattr(self.capture, name), getattr(frame.capture, name)
             if first is not None and other is not None and not torch.allclose(first[0], other[i].to(first), rtol=1e-3):
@@ -293,11 +285,14 @@ def _spread(plane: DarkPlane) -> float:
 
 
 def _deviation(part: Part, at: tuple[Tensor, int] | None) -> Estimate:
-    variance = part.variance if at is None else without_rounding(part.variance, *at)
+    def unrounded(variance: float) -> float:
+        return variance if at is None else without_rounding(variance, *at)
+
+    variance, error = unrounded(part.variance), (unrounded(part.variance + part.error) - unrounded(part.variance - part.error)) / 2
     if variance <= 0:
-        return Estimate(math.sqrt(1.645 * part.error), math.nan, "DN", bound=True, note="no more than rounding brings")
+        return Estimate(math.sqrt(1.645 * error), math.nan, "DN", bound=True, note="no more than rounding brings")
     sigma = math.sqrt(variance)
-    return Estimate(sigma, part.error / (2 * sigma), "DN", part.freedom)
+    return Estimate(sigma, error / (2 * sigma), "DN", part.freedom)
 
 
 def without_rounding(variance: float, mean: Tensor, frames: int) -> float:
