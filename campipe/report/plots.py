@@ -10,6 +10,7 @@ from campipe.core.profile import Profile
 from campipe.report.drawing import ACCENTS, INK, SOFT, decades, style, svg
 from campipe.report.noise import NoiseStatistics
 
+
 def noise_plot(statistics: NoiseStatistics, name: str) -> str:
     """Variance against signal with the law's line; and the residuals against the normal law."""
     with style(name):
