@@ -33,7 +33,7 @@ def patch_means(
     if not 0 < part <= 1:
         raise CampipeError(f"the part of a patch that is averaged is above 0 and at most 1, but {part} came")
     rows, columns = grid
-    v, u = _chart_coordinates(corners, frame.height, frame.width)
+    v, u = chart_coordinates(corners, frame.height, frame.width)
     v, u = v * rows, u * columns
     inside = ((v % 1 - 0.5).abs() < part / 2) & ((u % 1 - 0.5).abs() < part / 2)
     inside &= (v >= 0) & (v < rows) & (u >= 0) & (u < columns)
@@ -58,7 +58,7 @@ def patch_means(
     return torch.stack(means, 1)
 
 
-def _chart_coordinates(corners: Sequence[Sequence[float]], height: int, width: int) -> tuple[Tensor, Tensor]:
+def chart_coordinates(corners: Sequence[Sequence[float]], height: int, width: int) -> tuple[Tensor, Tensor]:
     """Of every pixel, how far down and how far right on the chart it lies, 0 to 1 inside: (H, W) each, float64."""
     target = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
     rows, right = [], []
