@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
@@ -95,7 +96,7 @@ def _by_light(group: list[Shot]) -> list[list[Shot]]:
     """Flats of one setting apart by their level."""
     order = sorted(group, key=lambda shot: shot.level)
     parts = [[order[0]]]
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         if after.level - before.level > _SAME_LIGHT * max(after.level, 1e-9):
             parts.append([])
         parts[-1].append(after)

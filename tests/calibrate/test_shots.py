@@ -46,7 +46,7 @@ def test_an_error_names_the_file():
     def broken():
         raise ShapeError("no frame")
 
-    with pytest.raises(ShapeError, match="x.dng: no frame"):
+    with pytest.raises(ShapeError, match=r"x\.dng: no frame"):
         list(series([Shot("x.dng", "dark", broken, 100, 0.1)], "dark")[0].frames())
 
 
