@@ -74,7 +74,8 @@ class Screen:
         cells = [columns(row) for row in rows]
         self.table(list(cells[0]) if cells else [], [list(row.values()) for row in cells])
         if what == "cameras":
-            self.say("measured: on the camera; stated: how many numbers its maker states; assumed: how many are neither. --json names them")
+            self.say("DN/e- and white: gain and saturation at the lowest ISO; dark: all noise of a dark frame at the lowest ISO and the highest")
+            self.say("measured: on the camera; assumed: how many numbers are neither measured nor stated by the maker. --json names them")
 
     def table(self, heads: list[str], rows: list[list[str]], right: tuple[str, ...] = ()) -> None:
         """A plain table; columns named in `right` are set to the right."""
@@ -122,15 +123,25 @@ class Screen:
         self.table(["goal", "wanted", "reached", ""], judged, right=("reached",))
 
 
+# What tells cameras apart, in a word each; --json has every number's name.
+_TOLD = {"gain": "gain", "full well": "full well", "read noise": "noise", "black level": "black", "white balance": "colour"}
+
+
 def _camera(row: dict[str, Any]) -> dict[str, str]:
     low, high = row["iso"]
+    measured = [word for number, word in _TOLD.items() if number in row["measured"]]
     return {
         "name": row["name"],
-        "sensor": f"{row['width']} x {row['height']}, {row['pattern'] or 'mono'}, {row['pixel_pitch']:g} um",
+        "camera": row["title"],
+        "MP": f"{row['megapixels']:g}",
+        "filters": row["pattern"] or "mono",
         "bits": str(row["bits"]),
+        "um": f"{row['pixel_pitch']:g}",
         "ISO": f"{low:g}-{high:g}",
-        "measured": ", ".join(row["measured"]) or "-",
-        "stated": str(len(row["datasheet"])),
+        "DN/e-": f"{row['gain'][0]:.3g}",
+        "white, e-": f"{row['saturation']:.0f}",
+        "dark, e-": " to ".join(f"{noise:.1f}" for noise in row["read_noise"]),
+        "measured": ", ".join(measured) or "-",
         "assumed": str(len(row["assumed"])),
     }
 

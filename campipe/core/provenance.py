@@ -55,7 +55,9 @@ def _value(entry: Any) -> str:
         return f"{len(entry.cct)} matrices, {entry.cct[0]:g} to {entry.cct[-1]:g} K"
     if hasattr(entry, "iso"):
         assumed = f"; assumed at {', '.join(f'{iso:g}' for iso in entry.assumed_at)}" if entry.assumed_at else ""
-        return f"{entry.value[0]:.4g} at ISO {entry.iso[0]:g} to {entry.value[-1]:.4g} at {entry.iso[-1]:g}, {len(entry.iso)} rows{assumed}"
+        low, high = (f"{entry.value[i]:.4g}" + (f" +- {entry.error[i]:.2g}" if entry.error else "") for i in (0, -1))
+        return f"{low} at ISO {entry.iso[0]:g} to {high} at {entry.iso[-1]:g}, {len(entry.iso)} rows{assumed}"
     if isinstance(entry.value, tuple):
         return ", ".join(f"{value:.4g}" for value in entry.value)
-    return entry.value if isinstance(entry.value, str) else f"{entry.value:.6g}"
+    error = getattr(entry, "error", None)
+    return entry.value if isinstance(entry.value, str) else f"{entry.value:.6g}" + (f" +- {error:.2g}" if error is not None else "")

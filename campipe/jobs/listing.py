@@ -17,8 +17,11 @@ Row = dict[str, Any]
 
 
 def cameras() -> list[Row]:
-    """One row per camera: its sensor, its ISO range, and which of its numbers have which status."""
+    """One row per camera: its sensor; gain (DN/e-) and noise of a dark frame (e-) at both ends of its ISO range; saturation (e-) and dynamic
+    range (stops) at the lowest; and which of its numbers have which status.
+    """
     from campipe.core.profile_schema import numbers
+    from campipe.report.plots import sensor_figures
 
     rows: list[Row] = []
     for name in profile_names():
@@ -28,6 +31,7 @@ def cameras() -> list[Row]:
             word = path.rsplit(".", 1)[-1].replace("_", " ")
             if word not in status[entry.status]:
                 status[entry.status].append(word)
+        ends = [sensor_figures(profile, iso) for iso in profile.iso_range]
         rows.append(
             {
                 "name": name,
@@ -37,7 +41,12 @@ def cameras() -> list[Row]:
                 "pattern": profile.pattern,
                 "bits": profile.bits,
                 "pixel_pitch": profile.pixel_pitch,
+                "megapixels": round(profile.width * profile.height / 1e6, 1),
                 "iso": list(profile.iso_range),
+                "gain": [end["gain"] for end in ends],
+                "read_noise": [end["read noise"] for end in ends],
+                "saturation": ends[0]["saturation"],
+                "dynamic_range": ends[0]["dynamic range"],
                 **status,
             }
         )

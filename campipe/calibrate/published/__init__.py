@@ -1,0 +1,1 @@
+"""What others have published of cameras, read with its units checked: one importer per kind of file."""
