@@ -1,0 +1,66 @@
+"""What is wrong with single files of a calibration, in plain sentences that name them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from campipe.calibrate.dark import DarkStatistics
+from campipe.calibrate.pairs import PairStatistics
+from campipe.calibrate.quality import code_step, leak, pair_correlation
+from campipe.calibrate.shots import Series
+from campipe.core.frame import Frame
+
+# Steps between codes from which on something upstream left codes out; counting alone reaches 1.1.
+_STEP = 1.5
+_LEAK = 1.0  # DN from side to side of an averaged dark frame, and as a part of its noise:
+_LEAK_PART = 0.25
+_OFF = 0.5  # DN that a dark frame may lie from the others of its series, beside 8 of their standard deviations
+_UNSTEADY = 0.01  # of the light, between the two flats of a pair
+
+
+def dark_complaints(group: Series, statistics: DarkStatistics) -> list[str]:
+    """What is wrong with a series of darks."""
+    words = [f"{group.names[0]} and the other darks of its series: {note}" for note in statistics.notes]
+    mean = Frame(statistics.mean[None, None].float(), "dn", statistics.capture)
+    slope, noise = float(leak(mean).max()), float(statistics.variance.mean()) ** 0.5
+    if slope > max(_LEAK, _LEAK_PART * noise):
+        words.append(
+            f"{group.names[0]} and the other darks of its series are brighter on one side by {slope:.2g} DN: "
+            "light leaks in, or the amplifier glows"
+        )
+    levels = statistics.rows.mean((0, 2))
+    middle = levels.median()
+    spread = 1.4826 * float((levels - middle).abs().median())
+    for name, level in zip(group.names, (levels - middle).tolist(), strict=True):
+        if len(group) > 3 and abs(level) > max(_OFF, 8 * spread):
+            words.append(f"{name} lies {level:+.3g} DN from the other darks of its series: was the cap on, and the ISO the same?")
+    return words
+
+
+def flat_complaints(group: Series, first: Frame, second: Frame, pair: PairStatistics) -> list[str]:
+    """What is wrong with the first pair of a series of flats."""
+    names = f"{group.names[0]} and {group.names[1]}"
+    if float(pair.saturated.max()) > 1e-3:
+        return []  # such steps are left out of everything but saturation, and have little noise to look at
+    words = []
+    correlation = pair_correlation(first, second)
+    if correlation.smoothed:
+        worst = float(torch.maximum(correlation.across, correlation.down).max())
+        words.append(
+            f"{names}: the noise of neighbours is correlated, {worst:.2f}, where a sensor's is not: denoised, scaled or compressed frames"
+        )
+    step = float(torch.nan_to_num(code_step(first), nan=1.0).max())
+    if step > _STEP:
+        words.append(f"{names}: only one code in {step:.2g} occurs: fewer bits upstream, or compression with loss")
+    signal = (pair.mean - pair.clipped.new_tensor(_black(first))).clamp_min(1.0)
+    moved = float((pair.shift.abs() / signal).max())
+    if moved > _UNSTEADY and float(pair.shift.abs().max()) > 5 * float((2 * pair.variance / pair.pixels).sqrt().max()):
+        words.append(f"{names} differ in light by {100 * moved:.2g} %: flicker, or a lamp that drifts")
+    return words
+
+
+def _black(frame: Frame) -> float:
+    level = frame.capture.black_level
+    return 0.0 if level is None or not math.isfinite(float(level.mean())) else float(level.mean())

@@ -1,0 +1,189 @@
+"""A calibration: all shots of a camera, measured ISO by ISO, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from campipe.calibrate.black_level import BlackLevel, black_level
+from campipe.calibrate.complaints import dark_complaints, flat_complaints
+from campipe.calibrate.dark import DarkStatistics, ReadNoise, dark_statistics, read_noise
+from campipe.calibrate.estimate import Estimate, combined
+from campipe.calibrate.line_noise import LineNoise, line_noise
+from campipe.calibrate.linearity import Linearity, linearity
+from campipe.calibrate.pairs import PairStatistics, joined, pair_statistics
+from campipe.calibrate.photon_transfer import PhotonTransfer, photon_transfer
+from campipe.calibrate.shots import Series, Shot, series
+from campipe.core.errors import CampipeError
+from campipe.core.frame import Frame
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class DarkMeasure:
+    """Dark frames of one ISO and exposure.
+
+    seconds, temperature   of the exposure, s, and of the sensor, C, where known
+    frames                 their number
+    read                   temporal dark noise of each plane and of the whole frame, DN
+    lines                  row, column and frame noise, likewise
+    black                  black level of each plane, DN
+    """
+
+    seconds: float
+    temperature: float | None
+    frames: int
+    read: tuple[ReadNoise, ...]
+    lines: tuple[LineNoise, ...]
+    black: tuple[BlackLevel, ...]
+
+    @property
+    def whole(self) -> tuple[ReadNoise, LineNoise]:
+        """Of the whole frame, over all planes."""
+        return self.read[-1], self.lines[-1]
+
+
+@dataclass(frozen=True)
+class IsoStep:
+    """What was measured at one ISO.
+
+    transfer    photon transfer by plane; empty without flats
+    gain        K of all planes together, DN/e-; None without flats
+    dark        of the shortest exposure; None without darks
+    linearity   by plane; empty where the light of fewer than three steps is known
+    flats       statistics of the pairs of each level, and darks, of each exposure time
+    """
+
+    iso: float
+    transfer: dict[str, PhotonTransfer]
+    gain: Estimate | None
+    dark: DarkMeasure | None
+    linearity: dict[str, Linearity]
+    flats: tuple[PairStatistics, ...] = field(repr=False)
+    darks: tuple[PairStatistics, ...] = field(repr=False)
+
+    def electrons(self, what: str) -> Estimate | None:
+        """A dark noise in electrons: "total", "pixel" or "row"; None without gain or darks."""
+        if self.gain is None or self.dark is None:
+            return None
+        read, lines = self.dark.whole
+        number = lines.row if what == "row" else getattr(read, what)
+        k = self.gain
+        value = number.value / k.value
+        error = math.nan if number.bound else value * math.hypot(number.error / number.value, k.error / k.value)
+        return Estimate(value, error, "e-", number.freedom, number.bound, number.note)
+
+
+class Walk:
+    """A walk over the shots, which counts the frames for a progress bar and gathers what is wrong with them."""
+
+    def __init__(self, shots: Sequence[Shot], progress: Progress | None = None) -> None:
+        self.shots, self.progress, self.done, self.complaints = tuple(shots), progress, 0, list[str]()
+
+    def frames(self, group: Series) -> Iterator[Frame]:
+        """The frames of a series, one after the other."""
+        for shot, frame in zip(group.shots, group.frames(), strict=True):
+            if self.progress is not None:
+                self.progress(min(self.done, len(self.shots)), len(self.shots), shot.name)
+            self.done += 1
+            yield frame
+
+    def complain(self, words: Sequence[str]) -> None:
+        """Keep what is wrong, each sentence once."""
+        self.complaints += [w for w in words if w not in self.complaints]
+
+
+def measure_step(iso: float, walk: Walk) -> IsoStep:
+    """Measure all darks and flats of one ISO; series of one frame are left out, and told of."""
+    own = [shot for shot in walk.shots if shot.iso == iso]
+    darks, flats = (_enough(series(own, kind), kind, walk) for kind in ("dark", "flat"))
+    darks = _usual_temperature(darks)
+    pairs, measure = _darks(darks, walk)
+    light = [_flats(group, walk) for group in flats]
+    transfer: dict[str, PhotonTransfer] = {}
+    lines: dict[str, Linearity] = {}
+    if light and pairs:
+        try:
+            transfer = photon_transfer(light, pairs)
+        except CampipeError as problem:
+            walk.complain([f"ISO {iso:g}: no photon transfer: {problem.message}"])
+        lines = _linearity(light, pairs)
+    walk.complain([f"ISO {iso:g}, {plane}: {words}" for plane, t in transfer.items() for words in t.warnings])
+    gain = combined([t.gain for t in transfer.values()]) if transfer else None
+    return IsoStep(iso, transfer, gain, measure, lines, tuple(light), tuple(pairs))
+
+
+def _enough(groups: list[Series], kind: str, walk: Walk) -> list[Series]:
+    """Series of two frames or more."""
+    walk.complain(
+        [f"{g.names[0]} is the only {kind} of its ISO, exposure and light: two are needed, and it is left out" for g in groups if len(g) < 2]
+    )
+    return [g for g in groups if len(g) >= 2]
+
+
+def _usual_temperature(groups: list[Series]) -> list[Series]:
+    """Of darks at several temperatures those of the most frequent one."""
+    degrees = [g.first.temperature for g in groups]
+    if len(set(degrees)) < 2:
+        return groups
+    usual = max(sorted(set(degrees), key=str), key=degrees.count)
+    return [g for g in groups if g.first.temperature == usual]
+
+
+def _darks(groups: list[Series], walk: Walk) -> tuple[list[PairStatistics], DarkMeasure | None]:
+    """Pairs of every exposure, and what the shortest one says; each file is read once."""
+    pairs: list[PairStatistics] = []
+    measure = None
+    for group in groups:
+        found: list[PairStatistics] = []
+        if measure is None and len(group) >= 2:
+            statistics = dark_statistics(_paired(walk.frames(group), found), temperature=group.first.temperature)
+            walk.complain(dark_complaints(group, statistics))
+            measure = _measured(group, statistics)
+        else:
+            for _ in _paired(walk.frames(group), found):
+                pass
+        pairs.append(joined(found))
+    return pairs, measure
+
+
+def _measured(group: Series, statistics: DarkStatistics) -> DarkMeasure:
+    first = group.first
+    parts = read_noise(statistics), line_noise(statistics), black_level(statistics)
+    return DarkMeasure(first.seconds, first.temperature, statistics.frames, *parts)
+
+
+def _paired(frames: Iterator[Frame], found: list[PairStatistics]) -> Iterator[Frame]:
+    """Pass frames on, and put the statistics of every two of them into a list."""
+    before: Frame | None = None
+    for frame in frames:
+        if before is None:
+            before = frame
+        else:
+            found.append(pair_statistics(before, frame))
+            before = None
+        yield frame
+
+
+def _flats(group: Series, walk: Walk) -> PairStatistics:
+    """The pairs of one level."""
+    found, before, looked = [], None, False
+    for frame in walk.frames(group):
+        if before is None:
+            before = frame
+            continue
+        found.append(pair_statistics(before, frame, photons=group.first.photons))
+        if not looked:
+            walk.complain(flat_complaints(group, before, frame, found[-1]))
+            looked = True
+        before = None
+    return joined(found)
+
+
+def _linearity(flats: Sequence[PairStatistics], darks: Sequence[PairStatistics]) -> dict[str, Linearity]:
+    try:
+        return linearity(flats, darks)
+    except CampipeError:  # too few steps of known light: there is no linearity, and nothing else is missing
+        return {}
