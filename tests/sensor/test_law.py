@@ -7,7 +7,7 @@ from scipy import stats
 
 from campipe.core.random import Key
 from campipe.sensor import FrameSensor
-from campipe.testing.statistics import assert_distribution, chi_square
+from campipe.testing.distribution import assert_distribution, chi_square
 
 RATES = (0.0, 0.5, 3.0, 20.0, 400.0, 2500.0)
 CONVERTERS = ((12, 0.8, 32), (12, 1.5, 32), (14, 0.25, 64), (14, 3.1, 128), (16, 0.6, 64), (16, 12.0, 512))  # bits, DN/e-, DN
@@ -63,7 +63,7 @@ def test_a_million_pixels_follow_the_closed_form_law(cell, figure):
     data = expose(cell)
     name = f"law of {cell[0]:g} e-, {cell[1]} bits, {cell[2]} DN/e-: chi-square probability"
     figure(name, chi_square(data, wanted)[2], f"above {LEAST:.2g}")
-    assert_distribution(data, wanted, false_alarm=FALSE_ALARM, tests=len(CELLS) + 2)
+    assert_distribution(data, wanted, false_alarm=LEAST)
 
 
 def by_hand(cell, generator, *, read=READ, count=None, digitise=None, half=False, twice=False):
@@ -94,7 +94,7 @@ MUTANTS = {
 
 def test_the_same_sensor_by_hand_passes():
     cell = (3.0, 12, 0.8, 32, None)
-    assert_distribution(by_hand(cell, torch.Generator().manual_seed(5)), law(*cell), false_alarm=FALSE_ALARM, tests=len(CELLS) + 2)
+    assert_distribution(by_hand(cell, torch.Generator().manual_seed(5)), law(*cell), false_alarm=LEAST)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
@@ -102,9 +102,7 @@ def test_each_mutant_is_caught_in_its_cell(mutant):
     cell, change = MUTANTS[mutant]
     assert cell in CELLS
     with pytest.raises(AssertionError, match="chi-square"):
-        assert_distribution(
-            by_hand(cell, torch.Generator().manual_seed(5), **change), law(*cell), false_alarm=FALSE_ALARM, tests=len(CELLS) + 2
-        )
+        assert_distribution(by_hand(cell, torch.Generator().manual_seed(5), **change), law(*cell), false_alarm=LEAST)
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.0, 0.1])
@@ -117,4 +115,4 @@ def test_heavy_tailed_read_noise_follows_its_law(shape):
     dist = stats.tukeylambda(shape)
     edges = np.concatenate([[-np.inf], np.arange(4095) + 0.5, [np.inf]])
     wanted = np.diff(dist.cdf((edges - black) / (read / dist.std())))
-    assert_distribution(frame.data, wanted / wanted.sum(), false_alarm=1e-6, tests=3)
+    assert_distribution(frame.data, wanted / wanted.sum(), false_alarm=1e-6 / 3)
