@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ def prnu(bright: StackStatistics, dark: StackStatistics, *, detrend: str = "none
 
 
 def trendless(mean: Tensor, detrend: str) -> Tensor:
-    """A plane's average frame less its trend; see `dsnu`. The high-pass leaves two rows and columns out on each side."""
+    """A plane's average frame less its trend, and its mean with it; see `dsnu`. The high-pass leaves two rows and columns out on each side."""
     if detrend not in DETREND:
         raise CampipeError(f"a trend is taken away as {', '.join(DETREND)}, but {detrend!r} came")
     if detrend == "none":
@@ -100,12 +101,13 @@ def trendless(mean: Tensor, detrend: str) -> Tensor:
     terms = (down, across, down * across, (3 * down.square() - 1) / 2, (3 * across.square() - 1) / 2)
     design = torch.stack([torch.ones_like(down), *terms]).flatten(1)
     weight = torch.linalg.solve(design @ design.T, design @ mean.flatten())
-    return mean - (weight @ design).reshape(mean.shape) + weight[0]
+    return mean - (weight @ design).reshape(mean.shape)
 
 
-# What a high-pass of 5 x 5 leaves of the variance of independent pixels, and of independent rows; and by how much the correlation that it
-# makes widens the error of a variance: the square root of the sum of squared autocorrelations.
+@cache
 def _kept(size: int, axes: int) -> tuple[float, float]:
+    """What a high-pass leaves of the variance of independent pixels (2 axes) or rows (1), and by how much it widens a variance's error:
+    the square root of the sum of the squared autocorrelations that it makes."""
     kernel = torch.zeros((2 * size - 1,) * axes, dtype=torch.float64)
     kernel[(slice(size // 2, size // 2 + size),) * axes] -= 1 / size**axes
     kernel[(size - 1,) * axes] += 1

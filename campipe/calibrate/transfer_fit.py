@@ -129,6 +129,6 @@ def _ratio(error: Tensor, normal: Tensor, freedom: Tensor) -> float:
 
 
 def _misfit(chi: float, freedom: int) -> float:
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
-    return chi / freedom if freedom > 0 and chi2.sf(chi, freedom) < _UNLIKELY else 1.0
+    return chi / freedom if freedom > 0 and chdtrc(freedom, chi) < _UNLIKELY else 1.0
