@@ -51,7 +51,7 @@ _HOME = {
     "register": "campipe.recipe",
     "collate": "campipe.synth",
 }
-_ROOMS = ("blocks", "isp", "measure", "optics", "scenes", "sensor")
+_ROOMS = ("blocks", "isp", "measure", "optics", "report", "scenes", "sensor")
 
 __all__ = [
     "Camera",
@@ -81,6 +81,7 @@ __all__ = [
     "optics",
     "read",
     "register",
+    "report",
     "scenes",
     "sensor",
     "write",

@@ -74,7 +74,7 @@ class Screen:
         cells = [columns(row) for row in rows]
         self.table(list(cells[0]) if cells else [], [list(row.values()) for row in cells])
         if what == "cameras":
-            self.say("DN/e- and white: gain and saturation at the lowest ISO; dark: all noise of a dark frame at the lowest ISO and the highest")
+            self.say("DN/e- and white: gain and saturation at the lowest ISO; dark: noise of a dark frame at the lowest and highest ISO")
             self.say("measured: on the camera; assumed: how many numbers are neither measured nor stated by the maker. --json names them")
 
     def table(self, heads: list[str], rows: list[list[str]], right: tuple[str, ...] = ()) -> None:

@@ -17,8 +17,9 @@ Row = dict[str, Any]
 
 
 def cameras() -> list[Row]:
-    """One row per camera: its sensor; gain (DN/e-) and noise of a dark frame (e-) at both ends of its ISO range; saturation (e-) and dynamic
-    range (stops) at the lowest; and which of its numbers have which status.
+    """One row per camera: its sensor; gain (DN/e-) and noise of a dark frame (e-) at both ends of its ISO range.
+
+    Further saturation (e-) and dynamic range (stops) at the lowest ISO, and which of its numbers have which status.
     """
     from campipe.core.profile_schema import numbers
     from campipe.report.plots import sensor_figures

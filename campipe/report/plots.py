@@ -10,6 +10,8 @@ from campipe.core.profile import Profile
 from campipe.report.drawing import ACCENTS, INK, SOFT, decades, style, svg
 from campipe.report.noise import NoiseStatistics
 
+_DASHES = ("-", "--", ":", "-.", (0, (1, 3)))
+
 
 def noise_plot(statistics: NoiseStatistics, name: str) -> str:
     """Variance against signal with the law's line; and the residuals against the normal law."""
@@ -53,6 +55,35 @@ def cameras_plot(profiles: Sequence[Profile]) -> str:
         for axis in (left.xaxis, right.xaxis, left.yaxis):
             decades(axis)
         return svg(figure, "read noise and dynamic range of each camera against ISO")
+
+
+def camera_plot(iso: np.ndarray, noise: dict[str, np.ndarray], stops: np.ndarray, ratios: dict[str, np.ndarray], name: str) -> str:
+    """One camera against ISO: its noise in the dark and what that is made of, its dynamic range, and its signal-to-noise ratio.
+
+    iso      (n,)
+    noise    words to (n,), e-: the first is the whole
+    stops    (n,) from noise to saturation
+    ratios   words to (n,), dB
+    """
+    with style(name):
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(9.2, 3.1), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        for (words, values), dashes in zip(noise.items(), _DASHES, strict=False):
+            colour, width = (ACCENTS[0], 1.8) if dashes == "-" else (SOFT, 1.1)
+            left.plot(iso, values, color=colour, linewidth=width, linestyle=dashes, label=words)
+        middle.plot(iso, stops, color=ACCENTS[0], linewidth=1.8)
+        for i, (words, values) in enumerate(ratios.items()):
+            right.plot(iso, values, color=ACCENTS[i % len(ACCENTS)], linewidth=1.6, linestyle=_DASHES[i // len(ACCENTS)], label=words)
+        left.set(xscale="log", yscale="log", xlabel="ISO", ylabel="noise in the dark (e-)")
+        middle.set(xscale="log", xlabel="ISO", ylabel="dynamic range (stops)")
+        right.set(xscale="log", xlabel="ISO", ylabel="signal to noise (dB)")
+        for axis in (left.xaxis, middle.xaxis, right.xaxis, left.yaxis):
+            decades(axis)
+        left.legend(fontsize=7.5)
+        right.legend(fontsize=7.5)
+        return svg(figure, f"{name}: noise in the dark, dynamic range and signal-to-noise ratio against ISO")
 
 
 def sensor_figures(profile: Profile, iso: float) -> dict[str, float]:
