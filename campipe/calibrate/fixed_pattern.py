@@ -86,7 +86,7 @@ def prnu(bright: StackStatistics, dark: StackStatistics, *, detrend: str = "none
 
 
 def trendless(mean: Tensor, detrend: str) -> Tensor:
-    """A plane's average frame less its trend, and its mean with it; see `dsnu`. The high-pass leaves two rows and columns out on each side."""
+    """A plane's average frame less trend and mean; see `dsnu`. The high-pass leaves out two rows and columns of the rim."""
     if detrend not in DETREND:
         raise CampipeError(f"a trend is taken away as {', '.join(DETREND)}, but {detrend!r} came")
     if detrend == "none":
