@@ -1,0 +1,120 @@
+"""Pixels that stand out: hot and cold ones in the dark, dead and bright ones under even light."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from campipe.calibrate.dark import DarkStatistics
+from campipe.core import pattern as patterns
+from campipe.core.errors import CampipeError
+from campipe.core.frame import Frame
+from campipe.ops.defects import surroundings
+
+
+@dataclass(frozen=True)
+class OddPixels:
+    """Pixels beyond what a normal law explains.
+
+    places        (N, 2) int64, (y, x), most deviant first
+    excess        (N,) float64: DN above the others of its plane in the dark; fraction of the light under light
+    threshold     the deviation from which on a pixel counts, by plane, (P,), in the unit of `excess`
+    pixels        how many were looked at
+    false_alarm   probability that a sensor without such pixels shows one
+    """
+
+    places: Tensor
+    excess: Tensor
+    threshold: Tensor
+    pixels: int
+    false_alarm: float
+
+    @property
+    def share(self) -> float:
+        return len(self.places) / self.pixels
+
+    @property
+    def high(self) -> OddPixels:
+        """Those above the others: hot in the dark."""
+        return self._where(self.excess > 0)
+
+    @property
+    def low(self) -> OddPixels:
+        """Those below the others: dead under light."""
+        return self._where(self.excess < 0)
+
+    def mask(self, height: int, width: int) -> Tensor:
+        """(height, width) bool."""
+        mask = torch.zeros(height, width, dtype=torch.bool)
+        mask[self.places[:, 0], self.places[:, 1]] = True
+        return mask
+
+    def _where(self, chosen: Tensor) -> OddPixels:
+        return OddPixels(self.places[chosen], self.excess[chosen], self.threshold, self.pixels, self.false_alarm)
+
+
+def hot_pixels(statistics: DarkStatistics, *, false_alarm: float = 1e-2) -> OddPixels:
+    """Pixels whose dark signal stands out from their plane.
+
+    Row and column medians are taken off the mean of the frames first. What is left counts from z deviations on, 1.4826 times the median
+    distance from the median (Rousseeuw and Croux, J. American Statistical Association 88, 1993), with z such that `false_alarm` is the
+    probability that any of all pixels of a normal law lies so far off, on either side. The dark signal of real sensors has a longer tail
+    than that: what is found is that tail.
+    """
+    rest = torch.empty_like(statistics.mean)
+    th, tw = statistics.tile
+    for p, plane in enumerate(statistics.planes):
+        i, j = divmod(p, tw)
+        even = plane.mean - plane.mean.median(1, keepdim=True).values
+        rest[i::th, j::tw] = even - even.median(0, keepdim=True).values
+    floor = torch.tensor([math.sqrt(float(p.variance.median()) / statistics.frames) / 2 for p in statistics.planes])
+    return _odd(rest, statistics.tile, false_alarm, floor)
+
+
+def odd_under_light(flat: Frame, *, false_alarm: float = 1e-2) -> OddPixels:
+    """Pixels that answer light otherwise than their neighbours: dead ones below, bright ones above.
+
+    flat   "dn" or "mosaic", (B, 1, H, W), evenly lit and not saturated; a batch is averaged. In "dn" the capture has a black level
+
+    A pixel's response over the median of its eight neighbours of the same colour, less 1; the threshold is that of `hot_pixels`. More
+    frames make smaller deviations visible.
+    """
+    flat.expect("dn", "mosaic")
+    data = flat.data.double().mean(0, keepdim=True)
+    if flat.space == "dn":
+        from campipe.ops.axes import per_position
+
+        if flat.capture.black_level is None:
+            raise CampipeError("response to light is counted from black, but the capture has no black_level; give frame.replace(...)")
+        data = data - per_position(flat.capture.black_level[:1].double(), flat.height, flat.width, 4)
+    pattern = flat.capture.pattern
+    median = surroundings(data, pattern)[0][0, 0]
+    if not bool((median > 0).all()):
+        raise CampipeError("a flat is brighter than black everywhere, but this one is not; give a flat with light")
+    tile = (1, 1) if pattern is None else patterns.size(pattern)
+    return _odd(data[0, 0] / median - 1, tile, false_alarm, torch.zeros(tile[0] * tile[1]))
+
+
+def _odd(rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor) -> OddPixels:
+    """What of each plane lies beyond the threshold; `floor` is the least deviation of a plane that is believed."""
+    from scipy.stats import norm
+
+    z = float(norm.isf(false_alarm / (2 * rest.numel())))
+    threshold = torch.empty(tile[0] * tile[1], dtype=torch.float64)
+    limit = torch.empty_like(rest)
+    centred = rest.clone()
+    for p in range(len(threshold)):
+        i, j = divmod(p, tile[1])
+        plane = rest[i :: tile[0], j :: tile[1]]
+        median = plane.median()
+        spread = max(1.4826 * float((plane - median).abs().median()), float(floor[p]))
+        threshold[p] = z * spread
+        centred[i :: tile[0], j :: tile[1]] = plane - median
+        limit[i :: tile[0], j :: tile[1]] = z * spread
+    places = (centred.abs() > limit).nonzero()
+    excess = centred[places[:, 0], places[:, 1]]
+    order = excess.abs().argsort(descending=True)
+    return OddPixels(places[order], excess[order], threshold, rest.numel(), false_alarm)

@@ -1,0 +1,131 @@
+"""Read noise against gain: two stages, before and behind the amplifier, and the switch of conversion gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from campipe.calibrate.estimate import Estimate
+from campipe.core.errors import CampipeError
+
+_LEAST = 3  # points on each side of a switch
+_EXACT = 1e-3  # relative error below which points are not believed to lie on a law
+_SURE = 6.0  # by how much the criterion has to fall for a switch: odds of e^3
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Two-stage read noise over a range of gains: sigma^2 = (K pre)^2 + post^2.
+
+    first, last   gains at the ends of the range, DN/e-
+    pre           e-, noise before the amplifier
+    post          DN, noise behind it
+    residual      root mean square of ln(measured / fitted)
+    log_linear    the same of the best line ln(sigma) = slope ln(K) + bias, as ELD uses it; slope and bias behind it
+    """
+
+    first: float
+    last: float
+    pre: Estimate
+    post: Estimate
+    residual: float
+    log_linear: float
+    slope: float
+    bias: float
+
+    def sigma(self, gain: float) -> float:
+        """Read noise at a gain, DN."""
+        return math.hypot(self.pre.value * gain, self.post.value)
+
+
+@dataclass(frozen=True)
+class ReadStages:
+    """Read noise against gain, with the switch of conversion gain where there is one.
+
+    segments    one, or the low and the high conversion gain
+    switch      (last point of the first segment, first of the second) as named by `at`, or None
+    advantage   how much the Bayesian information criterion prefers a switch; below 6 it is not believed
+    """
+
+    segments: tuple[Stages, ...]
+    switch: tuple[float, float] | None
+    advantage: float
+
+
+def read_stages(gain: Sequence[float], sigma: Sequence[Estimate | float], at: Sequence[float] | None = None) -> ReadStages:
+    """Fit read noise against gain.
+
+    gain    DN/e-, three or more
+    sigma   DN, standard deviation of the read noise, without rounding
+    at      what to name the points by, such as their ISO; None: the gain
+
+    Least squares of ln(sigma), since errors of noise are relative; standard errors from the scatter about the fit. Every place with three
+    points on either side is tried as a switch; the Bayesian information criterion (Schwarz, Annals of Statistics 6, 1978) says whether
+    four numbers and a place are worth it. Upper limits among sigma are left out.
+    """
+    names = list(gain if at is None else at)
+    rows = sorted(
+        (float(k), float(s.value if isinstance(s, Estimate) else s), float(name))
+        for k, s, name in zip(gain, sigma, names, strict=True)
+        if not (isinstance(s, Estimate) and s.bound)
+    )
+    if len(rows) < _LEAST:
+        raise CampipeError(f"two stages of read noise need {_LEAST} gains or more, but {len(rows)} with measured noise came")
+    k, s, name = (np.array(column) for column in zip(*rows, strict=True))
+    if min(k) <= 0 or min(s) <= 0:
+        raise CampipeError(f"gains and noise are above 0, but {min(k):g} DN/e- and {min(s):g} DN came")
+    whole = _fit(k, s)
+    best, advantage, place = (whole,), -math.inf, None
+    single = _criterion([whole], [len(k)], 2)
+    for i in range(_LEAST, len(k) - _LEAST + 1):
+        pair = (_fit(k[:i], s[:i]), _fit(k[i:], s[i:]))
+        gained = single - _criterion(list(pair), [i, len(k) - i], 5)
+        if gained > advantage:
+            advantage, place = gained, i
+            candidate = pair
+    if place is None or advantage < _SURE:
+        return ReadStages(best, None, advantage)
+    return ReadStages(candidate, (float(name[place - 1]), float(name[place])), advantage)
+
+
+def _criterion(fits: list[Stages], counts: list[int], numbers: int) -> float:
+    n = sum(counts)
+    mean = sum(f.residual**2 * c for f, c in zip(fits, counts, strict=True)) / n + _EXACT**2
+    return n * math.log(mean) + numbers * math.log(n)
+
+
+def _fit(k: np.ndarray, s: np.ndarray) -> Stages:
+    from scipy.optimize import least_squares
+
+    y = np.log(s)
+
+    def rest(p: np.ndarray) -> np.ndarray:
+        return np.logaddexp(2 * (p[0] + np.log(k)), 2 * p[1]) / 2 - y
+
+    starts = [np.array([math.log(s[-1] / k[-1]) + a, y[0] + b]) for a in (0.0, -2.0) for b in (0.0, -2.0)]
+    # A stage that is not seen has no lower end to its logarithm.
+    ends = (np.full(2, -14.0), np.full(2, 14.0))
+    fit = min((least_squares(rest, np.clip(p, -13, 13), bounds=ends) for p in starts), key=lambda f: f.cost)
+    freedom = max(len(k) - 2, 1)
+    scatter = 2 * fit.cost / freedom
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * scatter
+    pre, post = np.exp(fit.x)
+    slope, bias = np.polyfit(np.log(k), y, 1) if len(k) > 1 else (0.0, float(y[0]))
+    return Stages(
+        float(k[0]),
+        float(k[-1]),
+        _stage(pre, covariance[0, 0], "e-", freedom, float(np.abs(fit.jac[:, 0]).max())),
+        _stage(post, covariance[1, 1], "DN", freedom, float(np.abs(fit.jac[:, 1]).max())),
+        float(np.sqrt(np.mean(fit.fun**2))),
+        float(np.sqrt(np.mean((slope * np.log(k) + bias - y) ** 2))),
+        float(slope),
+        float(bias),
+    )
+
+
+def _stage(value: float, variance: float, unit: str, freedom: float, weight: float) -> Estimate:
+    note = "hidden by the other stage" if weight < 0.05 else ""
+    return Estimate(float(value), float(value) * math.sqrt(max(float(variance), 0.0)), unit, freedom, note=note)
