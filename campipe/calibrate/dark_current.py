@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from campipe.calibrate.black_level import black_level
+from campipe.calibrate.components import Part
 from campipe.calibrate.dark import QUANTISED, ROUNDING, DarkStatistics, temporal_components
 from campipe.calibrate.estimate import Estimate
 from campipe.core.errors import CampipeError
@@ -53,10 +54,38 @@ class Warming:
     activation: Estimate
 
 
-def dark_current(sets: Sequence[DarkStatistics], gain: Estimate | float) -> tuple[DarkCurrent, ...]:
+@dataclass(frozen=True)
+class DarkPoint:
+    """What dark current takes from the dark frames of one exposure: a few numbers, so that the frames' maps need not be kept.
+
+    seconds, iso, pattern   of the frames
+    planes                  names
+    levels                  DN, mean dark signal of each plane
+    totals                  DN^2, temporal variance of each plane, rounding included
+    whole                   True where all values were whole numbers
+    """
+
+    seconds: float | None
+    iso: float | None
+    pattern: str | None
+    planes: tuple[str, ...]
+    levels: tuple[Estimate, ...]
+    totals: tuple[Part, ...]
+    whole: bool
+
+
+def dark_point(statistics: DarkStatistics) -> DarkPoint:
+    """The numbers of one exposure."""
+    levels = tuple(found.level for found in black_level(statistics))
+    totals = tuple(temporal_components(plane).total for plane in statistics.planes)
+    names = tuple(plane.name for plane in statistics.planes)
+    return DarkPoint(statistics.seconds, statistics.iso, statistics.pattern, names, levels, totals, statistics.whole)
+
+
+def dark_current(sets: Sequence[DarkStatistics | DarkPoint], gain: Estimate | float) -> tuple[DarkCurrent, ...]:
     """Dark current of each plane.
 
-    sets   statistics of two exposure times or more (EMVA 1288 asks for six), at one temperature and ISO
+    sets   statistics, or points of them, of two exposure times or more (EMVA 1288 asks for six), at one temperature and ISO
     gain   DN/e-
 
     Lines by weighted least squares: mean = black + K I t and variance = read^2 + K^2 I t, in DN and DN^2 (EMVA 1288 Release 4.0, section
@@ -64,24 +93,25 @@ def dark_current(sets: Sequence[DarkStatistics], gain: Estimate | float) -> tupl
     root of chi-squared per degree of freedom where that is above 1, with the gain's own error on top: once for the mean, twice for
     the variance.
     """
-    times = [s.seconds for s in sets]
+    points = [s if isinstance(s, DarkPoint) else dark_point(s) for s in sets]
+    times = [s.seconds for s in points]
     if any(t is None for t in times) or len({round(float(t or 0), 9) for t in times}) < 2:
         raise CampipeError(f"dark current needs dark frames of two known exposure times or more, but {times} s came")
-    if len({s.iso for s in sets}) > 1:
-        raise CampipeError(f"dark current needs frames of one ISO, but {sorted({s.iso for s in sets}, key=str)} came")
-    if len({s.pattern for s in sets}) > 1:
+    if len({s.iso for s in points}) > 1:
+        raise CampipeError(f"dark current needs frames of one ISO, but {sorted({s.iso for s in points}, key=str)} came")
+    if len({s.pattern for s in points}) > 1:
         raise CampipeError("dark current needs frames of one pattern; crop at whole tiles")
     known = gain if isinstance(gain, Estimate) else Estimate(float(gain), 0.0, "DN/e-")
     t = np.array(times, dtype=float)
     out = []
-    for p, name in enumerate(plane.name for plane in sets[0].planes):
-        parts = [temporal_components(s.planes[p]).total for s in sets]
+    for p, name in enumerate(points[0].planes):
+        parts = [s.totals[p] for s in points]
         variances = np.array([part.variance for part in parts])
-        if min(variances) < QUANTISED and sets[0].whole:
+        if min(variances) < QUANTISED and points[0].whole:
             note = f"dark variance below {QUANTISED} DN^2 at the shortest exposure: the variance is that of the converter"
         else:
             note = ""
-        levels = [black_level(s)[p].level for s in sets]
+        levels = [s.levels[p] for s in points]
         slope, black = weighted_line(t, np.array([e.value for e in levels]), np.array([e.error for e in levels]))
         rise, floor = weighted_line(t, variances, np.array([part.error for part in parts]))
         mean, variance = _current(slope, known, 1), _current(rise, known, 2)
@@ -89,7 +119,7 @@ def dark_current(sets: Sequence[DarkStatistics], gain: Estimate | float) -> tupl
             off = "the mean grows less than the variance: dark current is taken off the black level"
             note = f"{note}; {off}" if note else off
         level = Estimate(black.value, black.error, "DN", black.freedom)
-        out.append(DarkCurrent(name, mean, variance, level, _root(floor, sets[0].whole), note))
+        out.append(DarkCurrent(name, mean, variance, level, _root(floor, points[0].whole), note))
     return tuple(out)
 
 

@@ -6,14 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from campipe.calibrate.banding import Banding, banding
 from campipe.calibrate.black_level import BlackLevel, black_level
 from campipe.calibrate.complaints import dark_complaints, flat_complaints
 from campipe.calibrate.dark import DarkStatistics, ReadNoise, dark_statistics, read_noise
+from campipe.calibrate.dark_current import DarkPoint, dark_point
 from campipe.calibrate.estimate import Estimate, combined
+from campipe.calibrate.hot_pixels import OddPixels, hot_pixels
 from campipe.calibrate.line_noise import LineNoise, line_noise
 from campipe.calibrate.linearity import Linearity, linearity
 from campipe.calibrate.pairs import PairStatistics, joined, pair_statistics
 from campipe.calibrate.photon_transfer import PhotonTransfer, photon_transfer
+from campipe.calibrate.read_shape import read_shape
 from campipe.calibrate.shots import Series, Shot, series
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
@@ -30,6 +34,9 @@ class DarkMeasure:
     read                   temporal dark noise of each plane and of the whole frame, DN
     lines                  row, column and frame noise, likewise
     black                  black level of each plane, DN
+    point                  for the dark current
+    banding                spectra along rows and columns; empty for small frames
+    hot                    pixels that stand out
     """
 
     seconds: float
@@ -38,6 +45,9 @@ class DarkMeasure:
     read: tuple[ReadNoise, ...]
     lines: tuple[LineNoise, ...]
     black: tuple[BlackLevel, ...]
+    point: DarkPoint
+    banding: tuple[Banding, ...]
+    hot: OddPixels
 
     @property
     def whole(self) -> tuple[ReadNoise, LineNoise]:
@@ -52,6 +62,7 @@ class IsoStep:
     transfer    photon transfer by plane; empty without flats
     gain        K of all planes together, DN/e-; None without flats
     dark        of the shortest exposure; None without darks
+    exposures   of every exposure and temperature
     linearity   by plane; empty where the light of fewer than three steps is known
     flats       statistics of the pairs of each level, and darks, of each exposure time
     """
@@ -60,6 +71,7 @@ class IsoStep:
     transfer: dict[str, PhotonTransfer]
     gain: Estimate | None
     dark: DarkMeasure | None
+    exposures: tuple[DarkMeasure, ...]
     linearity: dict[str, Linearity]
     flats: tuple[PairStatistics, ...] = field(repr=False)
     darks: tuple[PairStatistics, ...] = field(repr=False)
@@ -99,8 +111,8 @@ def measure_step(iso: float, walk: Walk) -> IsoStep:
     """Measure all darks and flats of one ISO; series of one frame are left out, and told of."""
     own = [shot for shot in walk.shots if shot.iso == iso]
     darks, flats = (_enough(series(own, kind), kind, walk) for kind in ("dark", "flat"))
-    darks = _usual_temperature(darks)
-    pairs, measure = _darks(darks, walk)
+    usual = _usual_temperature(darks)
+    pairs, exposures = _darks(darks, usual, walk)
     light = [_flats(group, walk) for group in flats]
     transfer: dict[str, PhotonTransfer] = {}
     lines: dict[str, Linearity] = {}
@@ -112,47 +124,64 @@ def measure_step(iso: float, walk: Walk) -> IsoStep:
         lines = _linearity(light, pairs)
     walk.complain([f"ISO {iso:g}, {plane}: {words}" for plane, t in transfer.items() for words in t.warnings])
     gain = combined([t.gain for t in transfer.values()]) if transfer else None
-    return IsoStep(iso, transfer, gain, measure, lines, tuple(light), tuple(pairs))
+    dark = next((e for e in exposures if e.temperature == usual), None)
+    return IsoStep(iso, transfer, gain, dark, tuple(exposures), lines, tuple(light), tuple(pairs))
 
 
 def _enough(groups: list[Series], kind: str, walk: Walk) -> list[Series]:
     """Series of two frames or more."""
-    walk.complain(
-        [f"{g.names[0]} is the only {kind} of its ISO, exposure and light: two are needed, and it is left out" for g in groups if len(g) < 2]
-    )
+    single = [g.names[0] for g in groups if len(g) < 2]
+    walk.complain([f"{name} is the only {kind} of its ISO, exposure and light: two are needed, and it is left out" for name in single])
     return [g for g in groups if len(g) >= 2]
 
 
-def _usual_temperature(groups: list[Series]) -> list[Series]:
-    """Of darks at several temperatures those of the most frequent one."""
+def _usual_temperature(groups: list[Series]) -> float | None:
+    """The most frequent temperature of darks, C."""
     degrees = [g.first.temperature for g in groups]
-    if len(set(degrees)) < 2:
-        return groups
-    usual = max(sorted(set(degrees), key=str), key=degrees.count)
-    return [g for g in groups if g.first.temperature == usual]
+    return max(sorted(set(degrees), key=str), key=degrees.count) if degrees else None
 
 
-def _darks(groups: list[Series], walk: Walk) -> tuple[list[PairStatistics], DarkMeasure | None]:
-    """Pairs of every exposure, and what the shortest one says; each file is read once."""
-    pairs: list[PairStatistics] = []
-    measure = None
+def _darks(groups: list[Series], usual: float | None, walk: Walk) -> tuple[list[PairStatistics], list[DarkMeasure]]:
+    """Pairs at the usual temperature, and what every exposure says; each file is read once."""
+    pairs, measures = [], []
     for group in groups:
         found: list[PairStatistics] = []
-        if measure is None and len(group) >= 2:
+        try:
             statistics = dark_statistics(_paired(walk.frames(group), found), temperature=group.first.temperature)
-            walk.complain(dark_complaints(group, statistics))
-            measure = _measured(group, statistics)
-        else:
-            for _ in _paired(walk.frames(group), found):
-                pass
-        pairs.append(joined(found))
-    return pairs, measure
+        except CampipeError as problem:
+            walk.complain([f"{group.names[0]} and the other darks of its series are left out: {problem.message}"])
+            continue
+        walk.complain(dark_complaints(group, statistics))
+        measures.append(_measured(group, statistics))
+        if group.first.temperature == usual:
+            pairs.append(joined(found))
+    return pairs, measures
 
 
 def _measured(group: Series, statistics: DarkStatistics) -> DarkMeasure:
     first = group.first
     parts = read_noise(statistics), line_noise(statistics), black_level(statistics)
-    return DarkMeasure(first.seconds, first.temperature, statistics.frames, *parts)
+    try:
+        spectra = banding(statistics)
+    except CampipeError:  # of few rows and columns there is no spectrum
+        spectra = ()
+    return DarkMeasure(first.seconds, first.temperature, statistics.frames, *parts, dark_point(statistics), spectra, hot_pixels(statistics))
+
+
+def measure_shape(iso: float, walk: Walk, normal: float = 0.0) -> Estimate | None:
+    """Tukey-lambda shape of the read noise at one ISO, all planes together, from the darks of the shortest exposure.
+
+    normal   DN, what comes behind the gain, which is normal; see `campipe.calibrate.read_shape.read_shape`
+    returns  None where there are too few darks, or where the converter is all that is seen
+    """
+    groups = [g for g in series([s for s in walk.shots if s.iso == iso], "dark") if len(g) >= 4]
+    if not groups:
+        return None
+    try:
+        shapes = [found.shape for found in read_shape(dark_statistics(walk.frames(groups[0])), normal=normal)]
+    except CampipeError:
+        return None
+    return combined(shapes)
 
 
 def _paired(frames: Iterator[Frame], found: list[PairStatistics]) -> Iterator[Frame]:
