@@ -50,7 +50,7 @@ class Emva1288:
 
     def rows(self) -> list[tuple[str, str, str, Estimate]]:
         """Section, symbol, name and number of everything that was measured, in the standard's order."""
-        t, found = self.transfer, []
+        t, line = self.transfer, self.linearity
         named: list[tuple[str, str, str, Estimate | None]] = [
             ("sensitivity", "eta", "quantum efficiency", t.quantum_efficiency),
             ("sensitivity", "R", "responsivity", t.responsivity),
@@ -66,17 +66,17 @@ class Emva1288:
             ("saturation", "mu_e.sat", "saturation capacity", t.saturation),
             ("saturation", "DR", "dynamic range", t.dynamic_range),
             ("saturation", "DR", "dynamic range", _decibels(t.dynamic_range)),
-            ("linearity", "LE_min", "smallest deviation from linearity", self.linearity and self.linearity.least),
-            ("linearity", "LE_max", "largest deviation from linearity", self.linearity and self.linearity.most),
+            ("linearity", "LE_min", "smallest deviation from linearity", None if line is None else line.least),
+            ("linearity", "LE_max", "largest deviation from linearity", None if line is None else line.most),
             ("dark current", "mu_I.mean", "dark current from means", self.dark_current_mean),
             ("dark current", "mu_I.var", "dark current from variances", self.dark_current_variance),
         ]
         for symbol, words, pattern in (("DSNU", "dark-signal", self.dsnu), ("PRNU", "photo-response", self.prnu)):
             for part in ("total", "row", "column", "pixel"):
                 name = f"{symbol}_1288" + ("" if part == "total" else f".{part}")
-                named.append(("non-uniformity", name, f"{words} non-uniformity, {part}", pattern and getattr(pattern, part)))
-        found += [(section, symbol, name, number) for section, symbol, name, number in named if number is not None]
-        return found
+                number = None if pattern is None else getattr(pattern, part)
+                named.append(("non-uniformity", name, f"{words} non-uniformity, {part}", number))
+        return [(section, symbol, name, number) for section, symbol, name, number in named if number is not None]
 
 
 def analyse(

@@ -13,6 +13,7 @@ columns leave, so that hot pixels widen it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,29 +49,40 @@ class FixedPattern:
     temporal: float
 
 
-def dsnu(dark: StackStatistics, gain: Estimate | float | dict[str, Estimate], *, detrend: str = "none") -> dict[str, FixedPattern]:
+Lines = Mapping[str, tuple[float, float]]
+
+
+def dsnu(
+    dark: StackStatistics, gain: Estimate | float | dict[str, Estimate], *, detrend: str = "none", lines: Lines | None = None
+) -> dict[str, FixedPattern]:
     """Dark-signal non-uniformity of every plane, e-.
 
     dark      stack of frames without light
     gain      K, DN/e-, one for all planes or one for each name
     detrend   what is taken away before: "none", as the standard's DSNU; "quadratic", a surface of second order; "high-pass", the mean of
               5 x 5 pixels, whose loss of variance is made good for parts that are independent from pixel to pixel and row to row
+    lines     temporal variance of rows and of columns by plane, DN^2 (`campipe.calibrate.line_noise`): a stack of L frames keeps 1/L of it,
+              which the standard counts as fixed, and which is taken off here
     """
     out = {}
     for plane in dark.planes:
         k = gain[plane] if isinstance(gain, dict) else gain
         k = k if isinstance(k, Estimate) else Estimate(float(k), 0.0, "DN/e-")
         values, errors = _variances(dark, None, plane, detrend)
+        values = values - _moving(lines, plane, 1 / dark.frames)
         parts = _deviations(values, errors, k.value, k.error / k.value, "e-")
-        out[plane] = FixedPattern(plane, *parts, values, errors, dark.temporal(plane))
+        out[plane] = FixedPattern(plane, **parts, variances=values, errors=errors, temporal=dark.temporal(plane))
     return out
 
 
-def prnu(bright: StackStatistics, dark: StackStatistics, *, detrend: str = "none") -> dict[str, FixedPattern]:
+def prnu(
+    bright: StackStatistics, dark: StackStatistics, *, detrend: str = "none", lines: Lines | None = None
+) -> dict[str, FixedPattern]:
     """Photo-response non-uniformity of every plane, as a fraction: sqrt(s^2_bright - s^2_dark) / (mean_bright - mean_dark).
 
     bright    stack at about half of saturation, evenly lit; dark: stack of the same exposure time without light
     detrend   as for `dsnu`; uneven light counts as PRNU unless it is taken away
+    lines     as for `dsnu`; of two stacks of as many frames they cancel
     """
     if sorted(bright.planes) != sorted(dark.planes):
         raise CampipeError(f"both stacks have the same planes, but {', '.join(bright.planes)} and {', '.join(dark.planes)} came")
@@ -80,9 +92,16 @@ def prnu(bright: StackStatistics, dark: StackStatistics, *, detrend: str = "none
         if not signal > 0:
             raise CampipeError(f"the bright stack is brighter than the dark one, but its mean is {signal:+.3g} DN from it in plane {plane}")
         values, errors = _variances(bright, dark, plane, detrend)
+        values = values - _moving(lines, plane, 1 / bright.frames - 1 / dark.frames)
         parts = _deviations(values, errors, signal, 0.0, "1")
-        out[plane] = FixedPattern(plane, *parts, values, errors, bright.temporal(plane))
+        out[plane] = FixedPattern(plane, **parts, variances=values, errors=errors, temporal=bright.temporal(plane))
     return out
+
+
+def _moving(lines: Lines | None, plane: str, share: float) -> Tensor:
+    """What temporal line noise leaves of (4,) variances of an averaged frame."""
+    row, column = (0.0, 0.0) if lines is None else lines.get(plane, (0.0, 0.0))
+    return share * torch.tensor([row + column, row, column, 0.0], dtype=torch.float64)
 
 
 def trendless(mean: Tensor, detrend: str) -> Tensor:
@@ -182,15 +201,15 @@ def _errors(maps: list[Tensor], noise: float, filtered: bool) -> Tensor:
     return torch.stack([row + column + pixel, row, column, pixel]).sqrt()
 
 
-def _deviations(values: Tensor, errors: Tensor, scale: float, relative: float, unit: str) -> list[Estimate]:
+def _deviations(values: Tensor, errors: Tensor, scale: float, relative: float, unit: str) -> dict[str, Estimate]:
     """Variances in DN^2 as standard deviations, over K or the signal."""
-    out = []
+    out = {}
     for part, value, error in zip(PARTS, values.tolist(), errors.tolist(), strict=True):
         if value < _SURE * error:
             limit = math.sqrt(max(value, 0.0) + _SURE * error) / scale
             note = f"no {part} pattern above the noise of the stack; take more frames"
-            out.append(Estimate(limit, math.nan, unit, bound=True, note=note))
+            out[part] = Estimate(limit, math.nan, unit, bound=True, note=note)
             continue
         deviation = math.sqrt(value) / scale
-        out.append(Estimate(deviation, math.hypot(error / (2 * math.sqrt(value) * scale), deviation * relative), unit))
+        out[part] = Estimate(deviation, math.hypot(error / (2 * math.sqrt(value) * scale), deviation * relative), unit)
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def pair_statistics(
         least = f"{2 * tile[0]} x {2 * tile[1]}"
         raise ShapeError(f"a pair needs two tiles of the pattern at least each way, {least}, but {height} x {width} came")
     levels = np.roll(_levels(first, white, tile), (-y, -x), (0, 1))
-    known = dict(seconds=seconds, iso=iso, photons=photons)
+    known: dict[str, Any] = {"seconds": seconds, "iso": iso, "photons": photons}
     names = plane_names(patterns.roll(pattern, y, x))
     sums = (_sums(a, b, (y, x, height, width), levels) for a, b in zip(one, two, strict=True))
     return joined([_finished(each, names, tile, width, levels, known) for each in sums])
@@ -128,9 +129,10 @@ def joined(pairs: Sequence[PairStatistics]) -> PairStatistics:
     means = {f: (share * rows[f]).sum(0) for f in ("mean", "variance", "spatial_variance", "saturated", "clipped")}
     error = (share * rows["variance_error"]).square().sum(0).sqrt()
     shift = rows["shift"].gather(0, rows["shift"].abs().argmax(0, keepdim=True))[0]
-    same = {f: getattr(pairs[0], f) if len({getattr(p, f) for p in pairs}) == 1 else None for f in ("seconds", "iso", "photons")}
-    totals = {f: rows[f].sum(0) for f in ("pixels", "freedom")}
-    return PairStatistics(names, variance_error=error, shift=shift, pairs=sum(p.pairs for p in pairs), **means, **totals, **same)
+    found: dict[str, Any] = {**means, "variance_error": error, "shift": shift, "pairs": sum(p.pairs for p in pairs)}
+    found |= {f: rows[f].sum(0) for f in ("pixels", "freedom")}
+    found |= {f: getattr(pairs[0], f) if len({getattr(p, f) for p in pairs}) == 1 else None for f in ("seconds", "iso", "photons")}
+    return PairStatistics(names, **found)
 
 
 _TENSORS = ("mean", "variance", "variance_error", "spatial_variance", "shift", "pixels", "saturated", "clipped", "freedom")
@@ -151,7 +153,7 @@ def _size(data: Tensor | np.ndarray) -> str:
     return " x ".join(map(str, data.shape[-2:]))
 
 
-def _agreed(name: str, first: object, second: object, given: object) -> object:
+def _agreed(name: str, first: object, second: object, given: Any) -> Any:
     """What both captures say, or what was given where they are silent."""
     said = [getattr(f.capture, name) for f in (first, second) if isinstance(f, Frame)]
     values = {float(v.flatten()[0]) if isinstance(v, Tensor) else v for v in said if v is not None}
@@ -211,7 +213,7 @@ def _sums_torch(a: Tensor, b: Tensor, levels: np.ndarray) -> np.ndarray:
 
 
 def _finished(
-    sums: np.ndarray, names: tuple[str, ...], tile: tuple[int, int], width: int, levels: np.ndarray, known: dict[str, object]
+    sums: np.ndarray, names: tuple[str, ...], tile: tuple[int, int], width: int, levels: np.ndarray, known: dict[str, Any]
 ) -> PairStatistics:
     """From sums over rows to statistics."""
     columns = []
@@ -222,11 +224,11 @@ def _finished(
     table = torch.tensor(np.array(columns), dtype=torch.float64)
     if not bool(torch.isfinite(table).all()):
         raise CampipeError("the frames of a pair hold finite numbers only, but some are not; mend or leave out these pixels")
-    return PairStatistics(names, *table.unbind(1), **known)  # type: ignore[arg-type]
+    return PairStatistics(names, **dict(zip(_TENSORS, table.unbind(1), strict=True)), **known)
 
 
 def _plane(sums: np.ndarray, each: int, level: float) -> tuple[float, ...]:
-    """The numbers of one plane, in the order of PairStatistics, from (rows, 8) sums over rows of `each` pixels."""
+    """The numbers of one plane, in the order of _TENSORS, from (rows, 8) sums over rows of `each` pixels."""
     a, b, square, product, high, low = sums[:, :6].sum(0)
     rows, n = len(sums), len(sums) * each
     shift = (a - b) / n

@@ -104,7 +104,8 @@ def photon_transfer(
     flats             one pair for each step of light, from near dark to saturation; by light or by exposure time
     darks             pairs without light, of the flats' exposure times, or of one time where dark current does not matter
     method            "weighted": all variances weighted by their standard errors, see `weighted_fit`; "emva1288": as the standard says, see
-                      `standard_fit`. Both use steps from 0 to 70 % of saturation without saturated pixels
+                      `standard_fit`. Both use steps from 0 to 70 % of saturation; "weighted" leaves out steps with saturated
+                      pixels, and goes up to 95 % where it would have none, with a warning
     saturation_step   number of the step, in order of light, that counts as saturation; None: it is found
 
     Saturation: with "emva1288" the signal at the step of the largest variance; with "weighted" the signal of fully saturated frames where
@@ -129,9 +130,10 @@ def _plane(plane: str, series: Series, method: str, step: int | None) -> PhotonT
         used = (series.signal <= 0.7 * saturation.signal) if len(series.signal) > 1 else torch.ones(1, dtype=torch.bool)
     else:
         used = usable(series, saturation)
+        used = used if bool(used.any()) else usable(series, saturation, 0.95)
     if not bool(used.any()):
         raise CampipeError(
-            f"plane {plane} has no step between black and 70 % of saturation without saturated pixels; take flats of less light"
+            f"plane {plane} has no step above black and below saturation without saturated pixels; take flats of less light"
         )
     fit = _FITS[method](series, used)
     if not fit.gain > 0:

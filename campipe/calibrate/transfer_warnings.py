@@ -24,10 +24,10 @@ def transfer_warnings(series: Series, saturation: Saturation, used: Tensor, fit:
     if not saturation.reached:
         words.append("saturation was not reached: its capacity and the dynamic range are lower limits; add longer exposures")
     top = saturation.signal
-    if saturation.reached and count and float(series.signal[used].min()) > 0.5 * top:
-        words.append("all usable steps lie above 50 % of saturation: the slope hangs on the darks; add steps of less light")
     if saturation.reached and not bool((series.signal <= 0.7 * top).any()):
         words.append("all steps lie above 70 % of saturation, where pixels begin to saturate; add steps of less light")
+    elif saturation.reached and count and float(series.signal[used].min()) > 0.5 * top:
+        words.append("all usable steps lie above 50 % of saturation: the slope hangs on the darks; add steps of less light")
     words += _flicker(series, used)
     bend, error = fit.curvature
     if abs(bend) > max(4 * error, 0.01):

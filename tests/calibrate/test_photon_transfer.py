@@ -103,13 +103,13 @@ def test_the_plan_of_sixteen_steps_gives_gain_within_one_percent_and_dark_noise_
     assert 4 * found.dark_noise.error < 0.03 * 4
 
 
-def scores(repeats, row_noise=0.0, size=48):
+def scores(repeats, row_noise=0.0, size=48, steps=12, darks=6):
     """(value - truth) / error of gain, dark noise and efficiency, and whether the 95 % interval holds the truth."""
     s = sensor(size, row_noise=row_noise, prnu=0.0, dsnu=0.0)
     truth = {"gain": 0.5, "dark_noise": math.hypot(3.0, row_noise), "quantum_efficiency": 0.6, "black_level": 64.0}
     z, inside = {n: [] for n in truth}, {n: [] for n in truth}
     for i in range(repeats):
-        found = photon_transfer(*series(s, Key(i).fold("coverage"), steps=12, darks=6))["mono"]
+        found = photon_transfer(*series(s, Key(i).fold("coverage"), steps=steps, darks=darks))["mono"]
         for name, value in truth.items():
             estimate = getattr(found, name)
             low, high = estimate.interval(0.95)
@@ -120,8 +120,8 @@ def scores(repeats, row_noise=0.0, size=48):
 
 @pytest.mark.parametrize("row_noise", [0.0, 2.0])
 def test_stated_errors_are_the_scatter(row_noise):
-    repeats = 60
-    z, _ = scores(repeats, row_noise, size=32)
+    repeats = 100
+    z, _ = scores(repeats, row_noise, size=32, steps=8, darks=4)
     for name in ("gain", "dark_noise", "quantum_efficiency"):
         assert abs(float(z[name].mean())) < 4.5 / repeats**0.5, name
         assert abs(float(z[name].std()) - 1) < 4.5 / (2 * repeats) ** 0.5, name
@@ -167,6 +167,7 @@ def test_noise_below_rounding_gives_an_upper_limit_that_holds():
         ({"beyond": 0.9}, "saturation was not reached"),
         ({"bend": -4e-5}, "the transfer curve is bent"),
         ({"lowest": 0.55, "steps": 60}, "all usable steps lie above 50 %"),
+        ({"lowest": 0.75, "steps": 30}, "all steps lie above 70 % of saturation"),
         ({"shift": 0.05}, "the light changed between the two frames"),
     ],
 )
@@ -196,7 +197,7 @@ def test_what_cannot_be_measured_is_refused():
         photon_transfer(flats, darks, method="best")
     with pytest.raises(CampipeError, match="one gain, but pairs of ISO 100, 200"):
         photon_transfer(exact(iso=100.0)[0], exact(iso=200.0)[1])
-    with pytest.raises(CampipeError, match="no step between black and 70 %"):
+    with pytest.raises(CampipeError, match="no step above black and below saturation"):
         photon_transfer([f for f in flats if float(f.saturated)], darks)
     same = torch.full((16, 16), 500.0)
     with pytest.raises(CampipeError, match="the same in plane mono at a mean of 500"):
