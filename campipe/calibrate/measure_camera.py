@@ -187,13 +187,14 @@ def _measured(
     black = frame_stack(walk.frames(dark))
     bright = None if flat is None else frame_stack(walk.frames(flat))
     gains = {plane: t.gain for plane, t in step.transfer.items()}
-    offsets, responses, detrend = dsnu(black, gains), {}, "none"
+    lines = _line_variances(step)
+    offsets, responses, detrend = dsnu(black, gains, lines=lines), {}, "none"
     if bright is not None:
-        responses, smooth = prnu(bright, black), prnu(bright, black, detrend="quadratic")
+        responses, smooth = (prnu(bright, black, detrend=trend, lines=lines) for trend in ("none", "quadratic"))
         ratio = max(responses[p].total.value / max(smooth[p].total.value, 1e-9) for p in responses)
         if ratio > _UNEVEN:
             detrend = "high-pass"
-            responses = prnu(bright, black, detrend=detrend)
+            responses = prnu(bright, black, detrend=detrend, lines=lines)
             walk.complain(
                 [
                     f"{flat.names[0]} and the other flats of its level are lit unevenly: with the shading, PRNU would come out {ratio:.2g} "  # type: ignore[union-attr]
@@ -204,6 +205,12 @@ def _measured(
     figures = _figures(plane, black, bright)
     frames = (black.frames, 0 if bright is None else bright.frames)
     return Patterns(step.iso, offsets, responses, detrend, frames, figures), (black, bright)
+
+
+def _line_variances(step: IsoStep) -> dict[str, tuple[float, float]]:
+    """Temporal variances of rows and columns of each plane, DN^2; 0 where there are none to be seen."""
+    found = {} if step.dark is None else {line.plane: (line.row, line.column) for line in step.dark.lines}
+    return {plane: (*(0.0 if e.bound else e.value**2 for e in pair),) for plane, pair in found.items()}  # type: ignore[misc]
 
 
 def _figures(plane: str, black: StackStatistics, bright: StackStatistics | None) -> PatternFigures:

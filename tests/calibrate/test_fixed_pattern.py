@@ -170,3 +170,15 @@ def test_the_histogram_of_normal_pixels_is_the_normal_one():
     one = int((found.distance - 1).abs().argmin())
     expected = math.erfc(float(found.distance[one]) / 2**0.5)
     assert float(found.beyond[one]) == pytest.approx(expected, abs=5 * (expected / 90000) ** 0.5)
+
+
+def test_temporal_row_noise_that_a_short_stack_keeps_is_taken_off():
+    sensor = FrameSensor(192, 192, None, serial=4, gain=1.0, read_noise=2.0, row_noise=2.0, dsnu=1.5, black_level=100)
+    dark = torch.zeros(1, 1, 192, 192)
+    stack = frame_stack(sensor.expose(dark, key=Key(2).fold(i)) for i in range(8))
+    plain, cleaned = (dsnu(stack, 1.0, lines=lines)["mono"] for lines in (None, {"mono": (4.0, 0.0)}))
+    # Of 192 rows' variance 2^2 / 8 = 0.5 is left, with a standard error of 0.5 sqrt(2 / 191), which its estimate carries
+    error = 0.5 * math.sqrt(2 / 191)
+    assert float(plain.variances[1]) == pytest.approx(0.5, abs=5 * error)
+    assert float(cleaned.variances[1]) == pytest.approx(0.0, abs=5 * error)
+    assert float((plain.variances - cleaned.variances)[0]) == pytest.approx(0.5)
