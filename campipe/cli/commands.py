@@ -156,6 +156,26 @@ def synth(
     screen.say(f"{done.out}: {done.count} samples in {len(done.files)} files; {done.made} made in {done.seconds:.1f} s{kept}")
 
 
+@app.command("import", epilog="Example: campipe import libcamera imx477.json --bits 12 --title 'My camera' --out camera.toml")
+def import_(
+    kind: Annotated[str, typer.Argument(metavar="eld|pnnp|libcamera|dng|darktable|emva|rawtoaces|libraw", help="Who published it.")],
+    files: Annotated[list[Path], typer.Argument(help="The file; for dng one per ISO, for rawtoaces camera, reflectances and observer.")],
+    out: Annotated[Path, typer.Option(help="The profile to write, .toml.")],
+    onto: Annotated[str | None, typer.Option(help="A camera's name or .toml: its numbers stand where the files have none.")] = None,
+    title: Annotated[str | None, typer.Option(help="The camera's name as one reads it.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Which one, where a file holds several.")] = None,
+    bits: Annotated[int | None, typer.Option(help="Bits of the raw numbers, where the file does not say.")] = None,
+    black: Annotated[float | None, typer.Option(help="Black level, in DN of these bits.")] = None,
+    iso: Annotated[float | None, typer.Option(help="ISO of the lowest gain, for eld.")] = None,
+    mono: Annotated[bool, typer.Option("--mono", help="The sensor has no filters.")] = False,
+) -> None:
+    """Make a camera's profile of what others have published of it: calibrations, tuning files, data sheets, spectra, matrices."""
+    from campipe.jobs.import_profile import Choices, import_profile
+
+    choices = Choices(camera, bits, black, iso, mono)
+    Screen().imported(import_profile(kind, files, out, onto=onto, title=title, choices=choices))
+
+
 @app.command(epilog="Example: campipe bench --isp --json")
 def bench(
     json: Json = False,

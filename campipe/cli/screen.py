@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from campipe.jobs.bench_goals import Goal
     from campipe.jobs.develop import Developed
     from campipe.jobs.evaluate import Score
+    from campipe.jobs.import_profile import Imported
     from campipe.jobs.simulate import Simulated
 
 WIDE = 160  # columns where nobody watches: a file or another program
@@ -94,6 +95,14 @@ class Screen:
         self.say(f"mean signal {done.electrons:.1f} e- a pixel, its noise {done.noise:.1f} e-, {100 * done.saturated:.2f} % saturated")
         for path, what in done.files.items():
             self.say(f"{path}: {what}")
+
+    def imported(self, done: Imported) -> None:
+        """What `campipe import` wrote, and what one has to know of it."""
+        low, high = done.profile.iso_range
+        counts = ", ".join(f"{count} {status}" for status, count in done.counts.items())
+        self.say(f"{done.out}: {done.profile.title}, ISO {low:g} to {high:g}; of its numbers {counts}")
+        for sentence in done.remarks:
+            self.say(f"  {sentence}")
 
     def developed(self, done: list[Developed], bits: int) -> None:
         """What `campipe develop` wrote, and what was assumed for it."""

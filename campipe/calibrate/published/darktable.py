@@ -1,9 +1,10 @@
 """Noise profiles of darktable: shot noise by ISO, brought back to the raw domain. The user brings the file.
 
 darktable measures its profiles after demosaicking and white balance, by the median absolute deviation of a wavelet band whose
-normalisation shrinks the noise, so that a raw file with variance S x appears with a smaller slope. The factors are those that a simulation
-of flat raw files through the same chain gives: 0.0795 in green and 0.0975 in red and blue, with scatter of 3 %. Other laboratories' gains
-of the Nikon D850 and the Sony A7S lie within 6 % of what green gives. The offsets b cannot be converted: values below 0 were cut away.
+normalisation shrinks the noise, so that a raw file with variance S x appears with a smaller slope. The factors are those that a
+simulation of flat raw files through the same chain gives: 0.0795 in green and 0.0975 in red and blue, with scatter of 3 %. Other
+laboratories' gains of the Sony A7S and the Nikon D850 lie within 3 and 8 % of what green gives. The offsets b cannot be converted: values
+below 0 were cut away.
 
 The files are under the GPL; none of their numbers is part of this project.
 """

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from campipe.calibrate.published import guards
-from campipe.calibrate.published.contents import Published, assumed, read_json
+from campipe.calibrate.published.contents import Published, assumed, digits, read_json
 from campipe.calibrate.published.quantities import quantity
 from campipe.core.errors import CampipeError
 from campipe.core.profile_writing import entry
@@ -105,11 +105,11 @@ def import_emva_sheet(sheet: EmvaSheet) -> Published:
             f"{name}: {figures['saturation']:.4g} e- at {figures['gain']:.4g} DN/e- is more than {bits} bits hold, {full:.4g} e-; "
             "check bits, gain and saturation"
         )
-    if "black_level" not in figures:
-        remarks.append("The sheet has no black level; one that leaves room for the noise is assumed.")
-        black = float(math.ceil(8 * figures["gain"] * figures["dark_noise"] + 4))
     iso = float(sheet.plain.get("iso", 100))
     top = float(sheet.plain.get("gain_range", 16))
+    if "black_level" not in figures:
+        remarks.append("The sheet has no black level; one that leaves room for the noise is assumed.")
+        black = float(min(math.ceil(8 * figures["gain"] * top * figures["dark_noise"] + 4), (2**bits - 1) // 8))
     read = _stated(figures["dark_noise"], "sigma_d, with rows and columns in it")
     mode: dict[str, Any] = {"name": "single", "from_iso": iso, "read_noise": read}
     mode |= {"post_read_noise": assumed(0, "read_noise is that of both stages"), "row_noise": _rows(figures)}
@@ -120,7 +120,7 @@ def import_emva_sheet(sheet: EmvaSheet) -> Published:
         "black_level": _stated(black) if "black_level" in figures else assumed(black),
         "quantum_efficiency": _stated(figures["quantum_efficiency"]),
         "gain": _stated(
-            [figures["gain"], figures["gain"] * top],
+            [digits(figures["gain"]), digits(figures["gain"] * top)],
             f"K at the gain of the sheet, which ISO {iso:g} stands for; beyond, in proportion",
             iso=[iso, iso * top],
             assumed_at=[iso * top],
@@ -148,12 +148,15 @@ def import_emva_sheet(sheet: EmvaSheet) -> Published:
 def _consistent(name: str, figures: Mapping[str, float]) -> None:
     """The sheet's threshold, SNR and dynamic range against what its basic figures give."""
     # Sheets of Release 3.0 and older leave the half electron out of the threshold.
+    complaints = []
     for older in (0.5, 0.0):
         expected = {key: value for key, value in derived(figures, older).items() if key in figures}
         wrong = [key for key, value in expected.items() if abs(math.log(figures[key] / value)) > _ROUNDING]
         if not wrong:
             return
-    key, stated, found = wrong[0], figures[wrong[0]], derived(figures)[wrong[0]]
+        complaints.append(wrong)
+    key = min(complaints, key=len)[0]
+    stated, found = figures[key], derived(figures)[key]
     hint = ""
     if key in ("snr_max", "dynamic_range"):
         power = abs(math.log(stated) - 2 * math.log(found)) < 2 * _ROUNDING or abs(2 * math.log(stated) - math.log(found)) < 2 * _ROUNDING
@@ -178,7 +181,7 @@ def _dark(figures: Mapping[str, float], remarks: list[str]) -> dict[str, Any]:
         return _stated(figures["dark_current"], "at a temperature that the sheet does not say")
     celsius = figures["dark_current_temperature"]
     note = f"{figures['dark_current']:g} e-/s at {celsius:g} C, brought to 20 C by a doubling in {doubling:g} K"
-    return _stated(figures["dark_current"] * 2 ** ((20 - celsius) / doubling), note)
+    return _stated(digits(figures["dark_current"] * 2 ** ((20 - celsius) / doubling)), note)
 
 
 def _stated(value: Any, note: str | None = None, **more: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Numbers out of a pickled .npy file, without running anything that it holds.
 
-The files of ELD are dictionaries that numpy pickled. A pickle can name any function for its reader to call; this reader knows five names,
+The files of ELD are dictionaries that numpy pickled. A pickle can name any function for its reader to call; this reader knows six names,
 and puts stand-ins of its own in their place, so that a file can build numbers and nothing else.
 """
 
@@ -50,6 +50,13 @@ class _Array:
             self.values = np.frombuffer(held, kind.number).reshape(shape, order="F" if fortran else "C")
 
 
+def _from_buffer(held: bytes, kind: _Dtype, shape: tuple, order: str) -> _Array:
+    """How pickles of protocol 5 hold arrays."""
+    found = _Array()
+    found.values = np.frombuffer(bytes(held), kind.number).reshape(shape, order="F" if order == "F" else "C")
+    return found
+
+
 def _scalar(kind: _Dtype, held: bytes) -> Any:
     return np.frombuffer(held, kind.number)[0]
 
@@ -66,6 +73,7 @@ _STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _Array,
     ("_codecs", "encode"): _encode,
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _Array for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
 }
 

@@ -58,9 +58,9 @@ def gain_range(kmin: float, kmax: float) -> tuple[float, float]:
 
 def tukey_deviation(scale: float, shape: float) -> float:
     """Standard deviation of a Tukey-lambda law of this scale and shape above -1/2: from its variance in closed form."""
-    if abs(shape) < 1e-3:
-        # Around the logistic law the closed form cancels; the variance is pi^2 / 3 there and falls by 4 zeta(3) for each unit of shape.
-        return scale * math.sqrt(math.pi**2 / 3 - 4 * 1.2020569 * shape * 2)
+    if abs(shape) < 1e-4:
+        # Around the logistic law the closed form cancels; the first terms are pi^2 / 3 and -(4 zeta(3) + 2 pi^2 / 3) shape.
+        return scale * math.sqrt(math.pi**2 / 3 - (4 * 1.2020569 + 2 * math.pi**2 / 3) * shape)
     beta = math.exp(2 * math.lgamma(shape + 1) - math.lgamma(2 * shape + 2))
     return scale * math.sqrt(2 / shape**2 * (1 / (1 + 2 * shape) - beta))
 
@@ -81,23 +81,18 @@ def two_stages(gain: Sequence[float], sigma: Sequence[float]) -> tuple[float, fl
 def conversion_switch(gain: Sequence[float], sigma: Sequence[float]) -> int | None:
     """Number of the first row of the second conversion-gain mode; None where one mode is as good.
 
-    A switch is where read noise in e- falls by a fifth or more in one step and two fits leave less than half of what one leaves.
+    A switch is where read noise in DN falls though the gain rises, and two fits leave less than half of what one leaves.
     """
-    steps = [math.log(sigma[i] / gain[i] / (sigma[i - 1] / gain[i - 1])) for i in range(1, len(gain))]
-    if len(gain) < 8:
+    places = [i for i in range(3, len(gain) - 2) if sigma[i] < sigma[i - 1] * 0.9 and gain[i] > gain[i - 1]]
+    if not places:
         return None
-    at = 1 + min(range(len(steps)), key=lambda i: steps[i] - _usual(gain, i + 1))
-    if not 3 <= at <= len(gain) - 3:
-        return None
-    one = two_stages(gain, sigma)[2]
-    parts = [two_stages(gain[:at], sigma[:at])[2], two_stages(gain[at:], sigma[at:])[2]]
-    both = math.sqrt((parts[0] ** 2 * at + parts[1] ** 2 * (len(gain) - at)) / len(gain))
-    return at if both < 0.5 * one and steps[at - 1] < math.log(0.8) else None
 
+    def left(at: int) -> float:
+        parts = [(gain[:at], sigma[:at]), (gain[at:], sigma[at:])]
+        return sum(len(k) * two_stages(k, s)[2] ** 2 for k, s in parts)
 
-def _usual(gain: Sequence[float], i: int) -> float:
-    """How much read noise in e- falls in a step at most without a switch: in proportion to the gain."""
-    return -math.log(gain[i] / gain[i - 1])
+    best = min(places, key=left)
+    return best if left(best) < 0.25 * len(gain) * two_stages(gain, sigma)[2] ** 2 else None
 
 
 def import_pnnp(rows: Sequence[PnnpRow], *, bits: int, black: float, name: str = "PNNP") -> Published:
