@@ -17,7 +17,8 @@ _STEP = 1.5
 _LEAK = 1.0  # DN from side to side of an averaged dark frame, and as a part of its noise:
 _LEAK_PART = 0.25
 _OFF = 0.5  # DN that a dark frame may lie from the others of its series, beside 8 of their standard deviations
-_UNSTEADY = 0.01  # of the light, between the two flats of a pair
+_UNSTEADY = 0.01  # of the light, between the two flats of a pair,
+_BRIGHT = 5.0  # where the signal is so many times its noise; in darker ones row noise moves the mean too
 
 
 def dark_complaints(group: Series, statistics: DarkStatistics) -> list[str]:
@@ -56,7 +57,8 @@ def flat_complaints(group: Series, first: Frame, second: Frame, pair: PairStatis
         words.append(f"{names}: only one code in {step:.2g} occurs: fewer bits upstream, or compression with loss")
     signal = (pair.mean - pair.clipped.new_tensor(_black(first))).clamp_min(1.0)
     moved = float((pair.shift.abs() / signal).max())
-    if moved > _UNSTEADY and float(pair.shift.abs().max()) > 5 * float((2 * pair.variance / pair.pixels).sqrt().max()):
+    bright = bool((signal > _BRIGHT * pair.variance.sqrt()).any())
+    if bright and moved > _UNSTEADY and float(pair.shift.abs().max()) > 5 * float((2 * pair.variance / pair.pixels).sqrt().max()):
         words.append(f"{names} differ in light by {100 * moved:.2g} %: flicker, or a lamp that drifts")
     return words
 

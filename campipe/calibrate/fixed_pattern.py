@@ -27,6 +27,7 @@ from campipe.core.errors import CampipeError
 PARTS = ("total", "row", "column", "pixel")
 DETREND = ("none", "quadratic", "high-pass")
 _SURE = 1.645  # standard errors, 95 % one-sided
+_QUANTISED = 0.24  # DN^2, temporal variance below which rounding hides the noise (EMVA 1288 Release 4)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def dsnu(
               5 x 5 pixels, whose loss of variance is made good for parts that are independent from pixel to pixel and row to row
     lines     temporal variance of rows and of columns by plane, DN^2 (`campipe.calibrate.line_noise`): a stack of L frames keeps 1/L of it,
               which the standard counts as fixed, and which is taken off here
+
+    Where the temporal variance is below 0.24 DN^2 it does not carry pixels from one whole number to the next, so that averages hide what
+    lies between: the answers are upper limits, with the 1/12 DN^2 that rounding may have hidden.
     """
     out = {}
     for plane in dark.planes:
@@ -71,6 +75,10 @@ def dsnu(
         values, errors = _variances(dark, None, plane, detrend)
         values = values - _moving(lines, plane, 1 / dark.frames)
         parts = _deviations(values, errors, k.value, k.error / k.value, "e-")
+        if dark.temporal(plane) < _QUANTISED:
+            note = "quantisation-limited: take the stack at more gain"
+            limits = ((max(v, 0.0) + 1 / 12) ** 0.5 / k.value for v in values.tolist())
+            parts = [Estimate(limit, math.nan, "e-", bound=True, note=note) for limit in limits]
         out[plane] = FixedPattern(plane, **parts, variances=values, errors=errors, temporal=dark.temporal(plane))
     return out
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from campipe.calibrate.components import Part
-from campipe.calibrate.dark import DarkStatistics, temporal_components
+from campipe.calibrate.dark import QUANTISED, ROUNDING, DarkStatistics, temporal_components
 from campipe.calibrate.estimate import Estimate
 
 _SEEN = 3.0  # standard errors above nothing from which on a deviation is given, and not an upper limit
@@ -33,12 +33,17 @@ def line_noise(statistics: DarkStatistics) -> tuple[LineNoise, ...]:
 
     The mean of w pixels scatters by their own noise too, so that the variance of row means is row^2 + pixel^2 / w: the second is taken
     off, which leaves no bias (`campipe.calibrate.components`, where the standard errors are). error(sigma) = error(sigma^2) / (2 sigma).
-    Where a variance lies less than three errors above 0, the answer is an upper limit at 95 %.
+    Where a variance lies less than three errors above 0, the answer is an upper limit at 95 %; where the whole dark variance is below
+    0.24 DN^2 rounding swallows part of what lines share, and the limit is that of the read noise.
     """
     planes = [*statistics.planes, *([statistics.whole_frame()] if statistics.pattern is not None else [])]
     out = []
     for plane in planes:
         parts = temporal_components(plane)
+        if statistics.whole and parts.total.variance < QUANTISED:
+            limit = Estimate(math.sqrt(QUANTISED - ROUNDING), math.nan, "DN", bound=True, note="quantisation-limited")
+            out.append(LineNoise(plane.name, limit, limit, limit))
+            continue
         out.append(LineNoise(plane.name, *(deviation(part) for part in (parts.row, parts.column, parts.frame))))
     return tuple(out)
 

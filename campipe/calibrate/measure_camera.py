@@ -100,7 +100,7 @@ def measure_camera(shots: Sequence[Shot], progress: Progress | None = None) -> C
     At each ISO: photon transfer from pairs of flats over light and of darks; read, row and column noise and black level from the darks of
     the shortest exposure. Over ISO: the table of gains, the two stages of read noise with the switch of conversion gain, and with what
     comes behind the gain known, the shape of the noise before it. Dark current from the ISO with the most exposure times of darks. Fixed
-    pattern from the ISO with the largest stacks. One series of frames is in memory at a time, as sums.
+    pattern from the lowest ISO with stacks of darks and flats. One series of frames is in memory at a time, as sums.
     """
     walk = Walk(shots, progress)
     isos = sorted({shot.iso for shot in shots if shot.kind != "chart"})
@@ -161,13 +161,16 @@ def _currents(steps: Sequence[IsoStep], walk: Walk) -> tuple[tuple[DarkCurrent, 
 
 
 def _patterns(steps: Sequence[IsoStep], walk: Walk) -> tuple[Patterns | None, tuple[StackStatistics | None, StackStatistics | None]]:
-    """Fixed pattern from the largest stacks: darks, and flats nearest to half of saturation with their darks."""
+    """Fixed pattern from stacks of darks, and flats nearest to half of saturation with their darks."""
+    stacks: dict[float, list[list[Series]]] = {}
     for step in steps:
-        own = [s for s in walk.shots if s.iso == step.iso]
-        darks = [g for g in series(own, "dark") if len(g) >= _STACK]
+        own = [shot for shot in walk.shots if shot.iso == step.iso]
+        stacks[step.iso] = [[g for g in series(own, kind) if len(g) >= _STACK] for kind in ("flat", "dark")]
+    # Where there are stacks of flats and of darks; else of darks alone.
+    for step in sorted(steps, key=lambda s: (not stacks[s.iso][0], s.iso)):
+        flats, darks = stacks[step.iso]
         if not darks or step.gain is None:
             continue
-        flats = [g for g in series(own, "flat") if len(g) >= _STACK]
         flat = _half(flats, step)
         dark = min(darks, key=lambda g: (abs(g.first.seconds - (flat or darks[0]).first.seconds), -len(g)))
         return _measured(step, dark, flat, walk)

@@ -46,7 +46,8 @@ def weighted_fit(series: Series, used: Tensor) -> TransferFit:
 
     Unknown are K, the dark variance, and its growth with time where darks of several times are there. The error of a variance V of n
     pixels is V sqrt(2 / n), with V from the line itself: errors taken from the scattered V would favour those that came out low. To its
-    square comes what the darks' own errors have beyond that (row noise), and it is multiplied by what the flats' have (uneven flicker).
+    square comes what the darks' own errors have beyond that (row noise), and what rounding does to a variance of a few tenths of a DN^2
+    (`_rounding`); and it is multiplied by what the flats' have (uneven flicker).
     The covariance is (X^T W X)^-1, times chi^2 per degree of freedom where that is beyond chance. The error of the means is left out: it
     is smaller than that of the variances by K / (2 sqrt(V)).
     """
@@ -68,7 +69,7 @@ def weighted_fit(series: Series, used: Tensor) -> TransferFit:
     scale[:count], scale[count:] = inflation if significant else 1.0, min(own, 1.0)
     model = values.clamp_min(1e-9)
     for _ in range(_ROUNDS):
-        weight = 1 / (scale * 2 * model.square() / (pixels - 1) + extra / pixels)
+        weight = 1 / (scale * 2 * model.square() / (pixels - 1) + extra / pixels + _rounding(model).square())
         beta, covariance = _solve(design, values, weight)
         model = (design @ beta).clamp_min(1e-9)
     left = (values - design @ beta).square() * weight
@@ -109,6 +110,16 @@ def standard_fit(series: Series, used: Tensor) -> TransferFit:
     covariance = torch.diag(torch.tensor([gain_variance, floor_variance], dtype=torch.float64))
     pooled = float(series.flats.freedom[used].sum())
     return TransferFit(gain, floor, covariance, line, series.flats.variance_error, pooled, 1.0, (0.0, math.inf), 1.0)
+
+
+def _rounding(variance: Tensor) -> Tensor:
+    """What rounding changes in a variance beyond adding 1/12, DN^2: root mean square over where the mean lies between two whole numbers.
+
+    Of normal noise s^2 the change is -(4 s^2 + 1 / pi^2) cos(2 pi mean) exp(-2 (pi s)^2) to first order (Widrow and Kollar, Quantization
+    Noise, 2008, chapter 4); all pixels of a flat share it.
+    """
+    own = (variance - 1 / 12).clamp_min(0)
+    return (4 * own + 1 / math.pi**2) * (-2 * math.pi**2 * own).exp() / math.sqrt(2)
 
 
 def _solve(design: Tensor, values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,6 +31,7 @@ class Steps:
     freedom: Tensor
     seconds: Tensor
     photons: Tensor
+    pairs: Tensor
 
     def take(self, order: Tensor) -> Steps:
         """Some of the steps, or all in another order."""
@@ -112,7 +113,7 @@ def _steps(pairs: Sequence[PairStatistics], plane: str) -> Steps:
     rows = [pair.row(plane) for pair in pairs]
     names = ("mean", "variance", "variance_error", "shift", "pixels", "saturated", "clipped", "freedom")
     table = [torch.stack([getattr(p, name)[i].double() for p, i in zip(pairs, rows, strict=True)]) for name in names]
-    known = [[getattr(p, name) for p in pairs] for name in ("seconds", "photons")]
+    known = [[getattr(p, name) for p in pairs] for name in ("seconds", "photons", "pairs")]
     scalars = [torch.tensor([math.nan if v is None else v for v in values], dtype=torch.float64) for values in known]
     return Steps(*table, *scalars)
 

@@ -10,6 +10,7 @@ from campipe.calibrate.transfer_series import Saturation, Series
 _STEPS = 9  # usable steps below which curvature and flicker go unseen
 _CLIPPED = 1e-3
 _FLICKER = 0.002
+_LONG = 0.2  # s by which flats may be longer than the darks: 1 e- at 5 e-/s, a dark current that is high
 
 
 def transfer_warnings(series: Series, saturation: Saturation, used: Tensor, fit: TransferFit) -> list[str]:
@@ -39,14 +40,16 @@ def transfer_warnings(series: Series, saturation: Saturation, used: Tensor, fit:
         words.append(f"the points scatter {fit.misfit**0.5:.2g} times as far as noise explains: errors were enlarged accordingly")
     times = darks.seconds
     known = not bool(times.isnan().any() or flats.seconds.isnan().any())
-    if known and not series.timed and float((flats.seconds - times.mean()).abs().max()) > 1e-3 * float(times.mean()):
+    if known and not series.timed and float((flats.seconds - times.mean()).abs().max()) > _LONG:
         words.append("the darks have one exposure time, the flats others: dark current is not taken out; add darks of the flats' times")
     return words
 
 
 def _flicker(series: Series, used: Tensor) -> list[str]:
     flats, words = series.flats, []
-    chance = (2 * flats.variance / flats.pixels).sqrt() * (flats.variance_error / flats.normal_error.clamp_min(1e-30)).clamp_min(1)
+    # The shift is the largest of several pairs, each of which has its part of the pixels.
+    wider = (flats.variance_error / flats.normal_error.clamp_min(1e-30)).clamp_min(1)
+    chance = (2 * flats.variance * flats.pairs / flats.pixels).sqrt() * wider
     relative = flats.shift.abs() / series.signal.clamp_min(1e-9)
     moved = used & (flats.shift.abs() > 5 * chance) & (relative > _FLICKER)
     if bool(moved.any()):

@@ -22,6 +22,9 @@ from campipe.jobs.calibration_manifest import MANIFEST
 Progress = Callable[[int, int, str], None]
 
 
+_SEEN = 0.6  # DN of dark noise, which carries pixels from one whole number to the next
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be taken of a camera. The defaults are what the documentation advises.
@@ -32,13 +35,16 @@ class Plan:
     darks          frames at each ISO, of the shortest exposure
     dark_seconds   exposures of the dark current's series, s
     dark_frames    at each of them
-    stack          flats of one level, and darks of the same exposure, for the fixed pattern; at the lowest ISO
+    stack          flats of one level, and darks of the same exposure, for the fixed pattern
     half           the level of that stack
     fill           exposure that saturates, s: flats of a level take that part of it
+
+    The series of dark exposures and the stack are taken at the lowest ISO whose dark noise is 0.6 DN or more: where it is less, whole
+    numbers hide what is to be measured.
     """
 
     iso: tuple[float, ...] | None = None
-    levels: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1.1)
+    levels: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1.1, 1.6)
     pairs: int = 2
     darks: int = 16
     dark_seconds: tuple[float, ...] = (1.0, 4.0, 8.0, 16.0, 30.0)
@@ -56,6 +62,14 @@ class Plan:
         while steps[-1] * 2 < high * 0.99:
             steps.append(steps[-1] * 2)
         return (*steps, float(high)) if high > low else (float(low),)
+
+    def quiet(self, camera: Camera) -> float:
+        """The ISO of dark exposures and stack."""
+        for iso in self.steps(camera):
+            at = {name: float(value) for name, value in camera.profile.at_iso(iso).items() if value is not None}
+            if (at["read_noise"] * at["gain"]) ** 2 + at["post_read_noise"] ** 2 >= _SEEN**2:
+                return iso
+        return self.steps(camera)[-1]
 
     @property
     def shortest(self) -> float:
@@ -134,14 +148,14 @@ def _exposures(camera: Camera, plan: Plan) -> Iterator[tuple[str, str, float, fl
         for level in plan.levels:
             for number in range(2 * plan.pairs):
                 yield f"flat/iso{iso:g}-{1000 * level:04.0f}-{number:03d}", "flat", iso, level * plan.fill, level
+    iso = plan.quiet(camera)
     for seconds in plan.dark_seconds:
         for number in range(plan.dark_frames):
-            yield f"dark/iso{steps[0]:g}-{seconds:g}s-{number:03d}", "dark", steps[0], seconds, 0.0
-    if plan.stack:
-        for number in range(plan.stack):
-            yield f"dark/iso{steps[0]:g}-stack-{number:03d}", "dark", steps[0], plan.half * plan.fill, 0.0
-        for number in range(plan.stack):
-            yield f"flat/iso{steps[0]:g}-stack-{number:03d}", "flat", steps[0], plan.half * plan.fill, plan.half
+            yield f"dark/iso{iso:g}-{seconds:g}s-{number:03d}", "dark", iso, seconds, 0.0
+    for number in range(plan.stack):
+        yield f"dark/iso{iso:g}-stack-{number:03d}", "dark", iso, plan.half * plan.fill, 0.0
+    for number in range(plan.stack):
+        yield f"flat/iso{iso:g}-stack-{number:03d}", "flat", iso, plan.half * plan.fill, plan.half
 
 
 @dataclass(frozen=True)
