@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from campipe.core.stage import Stage
 from campipe.developing import developing_pipeline, render
 from campipe.optics import GaussianBlur, PolynomialVignetting
 from campipe.scenes.photos import unprocess
-from campipe.sensor import Exposure, FrameSensor
+from campipe.sensor import DarkFrames, Exposure, FrameSensor
+from campipe.sensor.dark_frames import REPLACED
 
 Number = float | Tensor
+_MEASURED = tuple(f"sensor.{name}" for name in REPLACED)  # whose numbers measured dark frames stand for
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear Rec. 709 R, G and B; ITU-R BT.709
 
 
@@ -41,6 +44,8 @@ class Camera(torch.nn.Module):
 
     Frames smaller than the sensor are placed at its centre unless their capture has an origin.
     """
+
+    dark_frames: DarkFrames | None = None
 
     def __init__(self, profile: Profile, serial: int = 0, demosaick: str = "malvar") -> None:
         super().__init__()
@@ -66,6 +71,30 @@ class Camera(torch.nn.Module):
         low, high = self.profile.iso_range
         size = f"{self.sensor.width} x {self.sensor.height}"
         return f"Camera({self.name}, serial {self.serial}: {size}, {self.sensor.pattern or 'mono'}, ISO {low:g} to {high:g})"
+
+    def with_dark_frames(self, library: DarkFrames | str | Path) -> Camera:
+        """This camera with measured dark frames in place of its dark noise: dark current, DSNU, read and row noise. Weights are shared.
+
+        library   `campipe.sensor.DarkFrames`, or a folder of raw files of one ISO, without light
+
+        It photographs at the ISO of the library, and at no other; exposure time changes nothing any more.
+        """
+        if not isinstance(library, DarkFrames):
+            folder = Path(library)
+            files = sorted(f for f in folder.iterdir() if f.is_file()) if folder.is_dir() else []
+            if not files:
+                raise CampipeError(f"dark frames come from a folder of raw files, but there is none in {str(library)!r}")
+            from campipe.io import read_raw
+
+            library = DarkFrames.of(read_raw(f) for f in files)
+        low, high = self.profile.iso_range
+        if not low <= library.iso <= high:
+            raise CampipeError(f"{self.name} has ISO {low:g} to {high:g}, but the dark frames were taken at ISO {library.iso:g}")
+        changed = copy.copy(self)
+        changed._modules = dict(self._modules)
+        changed.dark_frames = library
+        changed.light_path = self.light_path.replaced(self.sensor.with_dark_frames(library))
+        return changed
 
     def at(self, iso: float, ev: float = 0.0) -> Pipeline:
         """The light path with its numbers set for one ISO and exposure: what an optimisation starts from."""
@@ -164,8 +193,10 @@ class Camera(torch.nn.Module):
         b = _frame(scene, "scene").batch
         if scene.capture.absolute:
             raise CampipeError("a relative scene is needed, in which white is 1, but one in absolute units came; divide it by its white")
-        asked = min(max(self.profile.iso_range[0], 100.0), self.profile.iso_range[1]) if iso is None else iso
+        own = 100.0 if self.dark_frames is None else self.dark_frames.iso
+        asked = min(max(self.profile.iso_range[0], own), self.profile.iso_range[1]) if iso is None else iso
         isos = _per_item("iso", asked, b)
+        self._check_iso(isos)
         entries: dict[str, Any] = {"iso": isos, "seconds": _per_item("seconds", seconds, b), "camera": self.name}
         if scene.capture.wb is None and self.profile.pattern is not None:
             cct = torch.full((b,), sum(self.profile.priors.cct) / 2)
@@ -173,8 +204,18 @@ class Camera(torch.nn.Module):
         if scene.capture.origin is None:
             entries["origin"] = torch.tensor([self._centre(scene)]).expand(b, 2)
         numbers = _numbers(self.profile, isos)
+        if self.dark_frames is not None:
+            numbers = {path: number for path, number in numbers.items() if not path.startswith(_MEASURED)}
         numbers["exposure.ev"] = _per_item("ev", ev, b)
         return scene.replace(**entries), numbers
+
+    def _check_iso(self, isos: Tensor) -> None:
+        if self.dark_frames is not None and not torch.compiler.is_compiling() and bool((isos != self.dark_frames.iso).any()):
+            came = next(i for i in isos.tolist() if i != self.dark_frames.iso)
+            raise CampipeError(
+                f"the dark frames have the noise of ISO {self.dark_frames.iso:g}, where they were taken, but ISO {came:g} was asked for; "
+                f"give iso={self.dark_frames.iso:g}, or a library of that ISO"
+            )
 
     def _centre(self, scene: Frame) -> list[int]:
         """Where a smaller frame lies in the middle of the sensor, at a multiple of every pattern's tile."""
@@ -182,6 +223,7 @@ class Camera(torch.nn.Module):
 
     def _light_path(self, iso: float, ev: float = 0.0) -> Pipeline:
         p = self.profile
+        self._check_iso(torch.tensor([float(iso)]))
         at = {path: float(value) for path, value in _numbers(p, torch.tensor([iso])).items()}
         sensor = FrameSensor(
             p.width,
@@ -206,6 +248,8 @@ class Camera(torch.nn.Module):
             black_level=p.black_level,
             bits=p.bits,
         )
+        if self.dark_frames is not None:
+            sensor = sensor.with_dark_frames(self.dark_frames)
         stages: list[Stage] = []
         if p.blur_sigma:
             stages.append(GaussianBlur(p.blur_sigma, name="blur"))

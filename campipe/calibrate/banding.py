@@ -59,7 +59,8 @@ def banding(statistics: DarkStatistics, *, false_alarm: float = 1e-3) -> tuple[B
     spectrum is highest between the lines of the transform, its amplitude a = 2 sqrt((P - level) / lines). Standard errors are the bounds
     of Cramer and Rao for one cosine in white noise: level * 2 / (n lines) for a^2 and 6 level / (pi^2 a^2 lines^3 n) for f^2 (Rife and
     Boorstyn, IEEE Trans. Information Theory 20, 1974).
-    Lines of the stack's mean keep the black level of each position of the pattern out.
+    Frames whose waves begin anywhere lose a part of them to their mean, 1 / n on average and as much by chance: a / (2 n) is added to the
+    error of what changes. Lines of the stack's mean keep the black level of each position of the pattern out.
     """
     frame = statistics.whole_frame()
     out = []
@@ -94,7 +95,7 @@ def _spectrum(axis: str, fixed: bool, lines: Tensor, independent: int, false_ala
         right = torch.cat([power[1:], power[:1] * 0])
         tops = ((power > threshold) & (power >= left) & (power >= right)).nonzero()[:, 0].tolist()
         for top in sorted(tops, key=lambda t: -float(power[t])):
-            peak = _peak(lines, float(frequency[top]), level, independent, len(power))
+            peak = _peak(lines, float(frequency[top]), level, independent, len(power), 0.0 if fixed else 0.5 / independent)
             # The skirt of a higher peak is no peak of its own.
             if all(_beyond(peak, other, size) for other in peaks):
                 peaks.append(peak)
@@ -106,7 +107,7 @@ def _beyond(peak: Peak, other: Peak, size: int) -> bool:
     return apart > 1.5 and peak.amplitude.value > other.amplitude.value / (math.pi * (apart - 0.5))
 
 
-def _peak(lines: Tensor, near: float, level: float, frames: int, tried: int) -> Peak:
+def _peak(lines: Tensor, near: float, level: float, frames: int, tried: int, lost: float) -> Peak:
     from scipy.optimize import minimize_scalar
     from scipy.stats import chi2
 
@@ -125,6 +126,6 @@ def _peak(lines: Tensor, near: float, level: float, frames: int, tried: int) -> 
     wave = max(amplitude, 1e-300)
     return Peak(
         Estimate(float(found.x), math.sqrt(6 * level / frames / size**3) / (math.pi * wave), "cycles/pixel"),
-        Estimate(amplitude, math.sqrt(2 * level / (size * frames)), "DN"),
+        Estimate(amplitude, math.hypot(math.sqrt(2 * level / (size * frames)), lost * amplitude), "DN"),
         chance,
     )

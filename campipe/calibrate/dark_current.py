@@ -89,9 +89,8 @@ def dark_current(sets: Sequence[DarkStatistics | DarkPoint], gain: Estimate | fl
     gain   DN/e-
 
     Lines by weighted least squares: mean = black + K I t and variance = read^2 + K^2 I t, in DN and DN^2 (EMVA 1288 Release 4.0, section
-    7). Weights are those of `black_level` and of the components of variance; the standard error of a slope is that of the line, times the
-    root of chi-squared per degree of freedom where that is above 1, with the gain's own error on top: once for the mean, twice for
-    the variance.
+    7). Weights are those of `black_level` and of the components of variance; the standard error of a slope is that of `weighted_line`,
+    with the gain's own error on top: once for the mean, twice for the variance.
     """
     points = [s if isinstance(s, DarkPoint) else dark_point(s) for s in sets]
     times = [s.seconds for s in points]
@@ -151,7 +150,12 @@ def warming(points: Sequence[tuple[float, Estimate]]) -> Warming:
 
 
 def weighted_line(x: np.ndarray, y: np.ndarray, error: np.ndarray) -> tuple[Estimate, Estimate]:
-    """Slope and value at 0 of a line through points of known errors; errors grow with the root of chi-squared per degree of freedom."""
+    """Slope and value at 0 of a line through points of known errors.
+
+    Where chi-squared is larger than happens once in a hundred times, errors grow with the root of it per degree of freedom.
+    """
+    from scipy.stats import chi2
+
     least = max(float(error.max()) * 1e-6, 1e-300)
     w = 1 / np.maximum(error, least) ** 2
     centre, height = (w @ x) / w.sum(), (w @ y) / w.sum()
@@ -159,7 +163,7 @@ def weighted_line(x: np.ndarray, y: np.ndarray, error: np.ndarray) -> tuple[Esti
     slope = float(w @ ((x - centre) * (y - height)) / spread)
     freedom = len(x) - 2
     chi = float(w @ (y - height - slope * (x - centre)) ** 2)
-    grown = math.sqrt(max(1.0, chi / freedom)) if freedom > 0 else 1.0
+    grown = math.sqrt(chi / freedom) if freedom > 0 and chi2.sf(chi, freedom) < 0.01 else 1.0
     limit = math.inf if grown == 1.0 else float(freedom)
     at0 = Estimate(float(height - slope * centre), grown * math.sqrt(1 / w.sum() + centre**2 / spread), freedom=limit)
     return Estimate(slope, grown / math.sqrt(spread), freedom=limit), at0

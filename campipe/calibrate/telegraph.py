@@ -127,7 +127,11 @@ def _series(frames: Iterable[Frame], places: Tensor, statistics: DarkStatistics)
         out += list(frame.expect("dn").data[:, 0, places[:, 0], places[:, 1]].double())
     if len(out) != statistics.frames:
         raise CampipeError(f"the statistics are of {statistics.frames} frames, but {len(out)} came the second time; give the same ones")
-    return torch.stack(out, 1) - rows[:, places[:, 0]].T if len(places) else torch.empty(0, len(out), dtype=torch.float64)
+    series = torch.stack(out, 1)
+    width = statistics.mean.shape[1]
+    # A pixel is a part of its own row's mean.
+    even = (series - series.mean(1, keepdim=True) - rows[:, places[:, 0]].T) * (width / (width - 1))
+    return even + series.mean(1, keepdim=True)
 
 
 def _mixture(series: Tensor, k: int, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:

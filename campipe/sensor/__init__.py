@@ -2,6 +2,7 @@
 
 from campipe.sensor.charge import DarkCurrent, FullWell, ShotNoise
 from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency
+from campipe.sensor.dark_frames import DarkFrames, MeasuredDark
 from campipe.sensor.exposure import Exposure
 from campipe.sensor.fixed_pattern import Dsnu, Prnu
 from campipe.sensor.frame_sensor import FrameSensor
@@ -12,11 +13,13 @@ __all__ = [
     "BlackLevel",
     "ColorFilterArray",
     "DarkCurrent",
+    "DarkFrames",
     "Dsnu",
     "Exposure",
     "FrameSensor",
     "FullWell",
     "Gain",
+    "MeasuredDark",
     "Prnu",
     "QuantumEfficiency",
     "ReadNoise",

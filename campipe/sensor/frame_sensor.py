@@ -18,8 +18,12 @@ from campipe.core.stage import Stage
 from campipe.sensor import memo
 from campipe.sensor.charge import DarkCurrent, FullWell, ShotNoise
 from campipe.sensor.colour_filter import ColorFilterArray, QuantumEfficiency, can_look
+from campipe.sensor.dark_frames import DarkFrames, MeasuredDark
 from campipe.sensor.fixed_pattern import Dsnu, Prnu
 from campipe.sensor.readout import Adc, BlackLevel, Gain, ReadNoise, RowNoise, per_item
+
+DARK = "dark_frames"
+"""Name of the stage of measured dark frames."""
 
 # Where the arguments live: stage and number.
 _NUMBERS = {
@@ -170,6 +174,24 @@ class FrameSensor(Pipeline):
         frame = photons if isinstance(photons, Frame) else self._frame(photons, seconds, origin, 0)
         return super().moments(frame, parameters=parameters)
 
+    def with_dark_frames(self, library: DarkFrames) -> FrameSensor:
+        """The same sensor with measured dark frames in place of its dark current, DSNU, read noise and row noise.
+
+        Their noise is added in front of the black level, and rounded there once with the light. The sensor has one ISO now, that of the
+        library. Refuses a library of another pattern. Its statistics have no closed form.
+        """
+        if library.pattern != self.pattern:
+            raise CampipeError(f"dark frames have the pattern of their sensor, {self.pattern}, but {library.pattern} came")
+        measured = self
+        if DARK in self._order:
+            return measured.replaced(MeasuredDark(library, name=DARK))  # type: ignore[return-value]
+        silent = {"dark_current": DarkCurrent(0.0), "dsnu": Dsnu(0.0, 0.0, 0.0, self.serial), "row_noise": RowNoise(0.0)}
+        silent |= {name: ReadNoise(0.0) for name in ("read_noise", "post_read_noise")}
+        for name, stage in silent.items():
+            stage.name = name
+            measured = measured.replaced(stage)  # type: ignore[assignment]
+        return measured.inserted(MeasuredDark(library, name=DARK), before="black_level")  # type: ignore[return-value]
+
     def _frame(self, photons: Any, seconds: float | Tensor | None, origin: tuple[int, int], frame: int) -> Frame:
         if not isinstance(photons, Tensor):
             raise ShapeError(f"photons are a tensor (B, 1, H, W) or (B, 3, H, W), but {type(photons).__name__} came")
@@ -217,6 +239,9 @@ class FrameSensor(Pipeline):
             gain, cap = gain[:, None, None], cap[:, None, None]
         white = (black + gain * cap).clamp_max(2.0**self.bits - 1).round().detach()
         noise = self._noise(numbers, black, white)
+        if DARK in self._order:
+            span = white - black
+            noise = noise + torch.stack([torch.zeros_like(span), self[DARK].library.variance / span**2], 1)
         serial = torch.full((frame.batch,), self.serial, device=frame.data.device)
         return {"white_level": white, "noise": noise, "serial": serial}
 
