@@ -93,3 +93,13 @@ def test_example_6_makes_one_picture_of_four(photo, tmp_path, capsys):
     example(6).main(str(tmp_path / "strip.jpg"), photo)
     picture = cp.read(tmp_path / "strip.jpg")
     assert picture.width > 3 * 190 and capsys.readouterr().out.count("electrons a pixel") == 3
+
+
+def test_example_7_finds_what_another_simulator_does(capsys):
+    """emva1288 1.0.2: noise below no charge is cut off, and quantisation noise is added to what is rounded as well."""
+    pytest.importorskip("emva1288")
+    example(7).main("emva1288")
+    dark, dim, bright, transfer, white = capsys.readouterr().out.splitlines()
+    assert dark.startswith("FAILS") and "Nothing lies below 32" in dark
+    assert dim.startswith("FAILS") and transfer.startswith("FAILS") and "1/12 too high" in transfer
+    assert bright.startswith("passes") and white.startswith("passes")

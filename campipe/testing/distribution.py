@@ -138,12 +138,12 @@ def _impossible(words: str, cause: str, rate: float, false_alarm: float | Budget
 def _cause(observed: np.ndarray, expected: np.ndarray, mean: float, came: float) -> str:
     """What the shape of the deviation usually comes from."""
     n = expected.sum()
+    first = int(np.flatnonzero(observed)[0])
+    if expected[:first].sum() > 30 and observed[first] > expected[first] / 2:
+        return f"Nothing lies below {first}, where {expected[:first].sum():.0f} were expected: noise clipped at black, or at no charge?"
     likely = expected > 20
     if likely.sum() > 8 and (observed[likely] == 0).mean() > 0.2:
         return f"{int((observed[likely] == 0).sum())} of {int(likely.sum())} likely codes never came: fewer bits, or float16, upstream?"
-    first = int(np.flatnonzero(observed)[0])
-    if expected[:first].sum() > 20 and observed[first] > expected[first] + expected[:first].sum() / 2:
-        return f"Nothing lies below {first}, and too much on it: noise clipped at the black level?"
     error = math.sqrt(max(float(expected @ (np.arange(len(expected)) - mean) ** 2) / n / n, 1e-30))
     if abs(abs(came - mean) - 0.5) < 5 * error:
         return f"The mean is half a step too {'low: cut off instead of rounded?' if came < mean else 'high.'}"

@@ -114,6 +114,8 @@ def _sentence(what: str, off: float, gain: float, floor: float, sag: float, z: f
 
 
 def _cause(what: str, off: float, error: float, gain: float, floor: float) -> str:
+    if what == "intercept" and abs(abs(off) - gain / 2) < 3 * error and abs(abs(off) - 1 / 12) > 2 * error:
+        return "As from a mean that is half a DN off: cut off instead of rounded?"
     if what == "intercept":
         return variance_cause(off, error, floor) or "Read noise in another unit, before or behind the gain, or its variance given for it?"
     if what == "bend":

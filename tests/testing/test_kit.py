@@ -141,7 +141,7 @@ def test_reaches_have_the_power_that_they_are_named_for():
 
 
 def test_the_mean_of_skewed_numbers_has_even_tails():
-    """Studentised means of 60 exponential numbers: 5 % of them beyond 1.96, which is 9 % on one side without the correction of Hall."""
+    """Studentised means of 60 exponential numbers: 2.5 % on each side beyond 1.96, and 5.6 % on one without Hall's correction."""
     rng = np.random.default_rng(5)
     z = np.array([mean_test(rng.exponential(size=60) - 1)[0] for _ in range(8000)])
     for side in (z > 1.96, z < -1.96):
