@@ -72,8 +72,8 @@ def scores(repeats, detrend="none", size=64):
     z = {name: [] for name in truth}
     for serial in range(repeats):
         s = FrameSensor(size, size, None, serial, **PATTERN, read_noise=3.0, gain=1.0, black_level=200.0, bits=14)
-        dark = frame_stack([s.expose(torch.zeros(8, 1, size, size), key=Key(serial).fold("dark"))])
-        light = torch.full((8, 1, size, size), 7500 / 0.6)
+        dark = frame_stack([s.expose(torch.zeros(4, 1, size, size), key=Key(serial).fold("dark"))])
+        light = torch.full((4, 1, size, size), 7500 / 0.6)
         bright = frame_stack([s.expose(light, key=Key(serial).fold("bright"))])
         found = {"dsnu": dsnu(dark, 1.0, detrend=detrend)["mono"], "prnu": prnu(bright, dark, detrend=detrend)["mono"]}
         for which, part in truth:
@@ -84,7 +84,7 @@ def scores(repeats, detrend="none", size=64):
 
 @pytest.mark.parametrize("detrend", ["none", "high-pass"])
 def test_sensors_of_one_kind_scatter_about_their_kind_as_stated(detrend):
-    repeats = 60
+    repeats = 48
     for name, z in scores(repeats, detrend).items():
         # A standard deviation is the root of a variance with 63 degrees of freedom at least: it leans by half an error in ten.
         assert abs(float(z.mean())) < 4.5 / repeats**0.5 + 0.15, name
