@@ -11,9 +11,9 @@ from torch import Tensor
 from campipe.core.errors import CampipeError
 from campipe.ops.least_squares import Fit, least_squares
 
-# Gauss and Legendre's nodes and weights of order 5 on [-1/2, 1/2]: the average over a pixel's shorter side.
-_NODES = (0.0, 0.2692346550528415, -0.2692346550528415, 0.4530899229693320, -0.4530899229693320)
-_WEIGHTS = (0.2844444444444444, 0.2393143352496833, 0.2393143352496833, 0.1184634425280945, 0.1184634425280945)
+# Gauss and Legendre's nodes and weights of order 3 on [-1/2, 1/2]: the average over a pixel's shorter side.
+_NODES = (0.0, 0.3872983346207417, -0.3872983346207417)
+_WEIGHTS = (4 / 9, 5 / 18, 5 / 18)
 
 
 class EdgeFit(NamedTuple):

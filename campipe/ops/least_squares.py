@@ -13,7 +13,7 @@ from campipe.core.errors import CampipeError
 _ROUNDS = 60
 _SETTLED = 1e-8  # relative fall of the sum of squares at which the rounds end
 _SINGULAR = 1e12  # condition of the scaled normal equations
-_STEP = 1e-5  # of a parameter's scale, for slopes by central differences
+_STEP = 1e-6  # of a parameter's scale, for slopes by differences
 
 
 class Fit(NamedTuple):
@@ -67,9 +67,9 @@ def least_squares(model: Callable[[Tensor], Tensor], data: Tensor, start: Tensor
 
 
 def _slopes(model: Callable[[Tensor], Tensor], at: Tensor, scale: Tensor) -> Tensor:
-    columns = []
+    columns, here = [], model(at)
     for k in range(len(at)):
         step = torch.zeros_like(at)
         step[k] = _STEP * scale[k]
-        columns.append((model(at + step) - model(at - step)) / (2 * step[k]))
+        columns.append((model(at + step) - here) / step[k])
     return torch.stack(columns, 1)

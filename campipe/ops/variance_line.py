@@ -65,9 +65,9 @@ def variance_line(mean: Tensor, variance: Tensor, freedom: Tensor, degree: int =
 
 
 def _unlikely(scatter: float, freedom: int) -> bool:
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
-    return scatter * freedom > float(chi2.ppf(_LIKELY, freedom))
+    return scatter * freedom > float(chdtri(freedom, 1 - _LIKELY))
 
 
 def _powers(shift: float, scale: float, degree: int) -> Tensor:
