@@ -13,7 +13,7 @@ from campipe.cli.screen import Screen
 
 @app.command(epilog="Example: campipe calibrate frames --out my-camera.toml --report report.html")
 def calibrate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of raw files: darks, flats and charts; they are sorted by themselves.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of raw files: darks, flats, charts; they are sorted.")],
     out: Annotated[Path, typer.Option(help="The camera profile to write, .toml.")],
     report: Annotated[Path | None, typer.Option(help="The report to write, one HTML file.")] = None,
     title: Annotated[str | None, typer.Option(help="Name of the camera; without it, what the files say.")] = None,
@@ -43,7 +43,7 @@ def rehearse(
     width: Annotated[int | None, typer.Option(help="Of a window in the middle of the sensor; without it, all of it.")] = None,
     height: Annotated[int | None, typer.Option(help="Of that window.")] = None,
     iso: Annotated[list[float] | None, typer.Option(help="ISO step, given once for each; without it, doubling from the lowest.")] = None,
-    lens: Annotated[bool, typer.Option("--lens", help="Flats through the lens, with its shading; else even light on the bare sensor.")] = False,
+    lens: Annotated[bool, typer.Option("--lens", help="Flats through the lens, with its shading; else the bare sensor.")] = False,
     seed: Seed = 0,
 ) -> None:
     """Write the frames that a calibration asks for, as a simulated camera takes them: to try `campipe calibrate`, and to plan your own."""
@@ -73,16 +73,7 @@ def gap(
     if json:
         screen.say(as_json(found))
         return
-    rows = [
-        [one.kind, f"{one.iso:g}", f"{one.seconds:.4g}", g.plane, f"{g.level:.1f}", f"{g.offset:+.2f}", str(g.divergence)]
-        + [str(number) for number in (g.variance, g.row, g.column, g.across, g.down)]
-        for one in found.series
-        for g in one.gaps
-    ]
-    heads = ["kind", "ISO", "s", "plane", "mean, DN", "offset, DN", "KL divergence", "variance", "rows", "columns", "across", "down"]
-    if rows:
-        screen.table(heads, rows)
-        screen.say("variance, rows, columns: simulated over real; across, down: lag-1 autocorrelation, simulated less real")
+    screen.gaps(found)
     for scene in found.scenes:
         screen.say(f"{scene.file}, ISO {scene.iso:g}: gain {scene.real.gain} real, {scene.simulated.gain} simulated")
     for words in found.problems:

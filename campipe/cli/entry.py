@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> int:
-    from campipe.cli.commands import app
+    from campipe.cli.calibrating import app
 
     command = next((word for word in words if not word.startswith("-")), "")
     try:

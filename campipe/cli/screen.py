@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from campipe.jobs.develop import Developed
     from campipe.jobs.evaluate import Score
     from campipe.jobs.import_profile import Imported
+    from campipe.jobs.reality_gap import RealityGap
     from campipe.jobs.simulate import Simulated
 
 WIDE = 160  # columns where nobody watches: a file or another program
@@ -122,6 +123,21 @@ class Screen:
         ]
         heads = ["block", "PSNR, dB", "SSIM", "s / MP", "memory, MB", "parameters"]
         self.table(heads, cells, right=tuple(heads[1:]))
+
+    def gaps(self, found: RealityGap) -> None:
+        """How far simulated noise is from real noise: a line for each series, its planes together."""
+        from campipe.calibrate.estimate import combined
+
+        names = ("divergence", "variance", "row", "column", "across", "down")
+        rows = []
+        for one in found.series:
+            level, offset = (sum(getattr(g, n) for g in one.gaps) / len(one.gaps) for n in ("level", "offset"))
+            numbers = [str(combined([getattr(g, n) for g in one.gaps], "1")) for n in names]
+            rows.append([one.kind, f"{one.iso:g}", _time(one.seconds), f"{level:.1f}", f"{offset:+.2f}", *numbers])
+        if rows:
+            heads = ["kind", "ISO", "exposure", "mean, DN", "offset, DN", "divergence, nat", *names[1:]]
+            self.table(heads, rows, right=("mean, DN", "offset, DN"))
+            self.say("variance, row, column: simulated over real; across, down: lag-1 autocorrelation, simulated less real")
 
     def bench(self, rows: list[Row], goals: list[Goal]) -> None:
         """The measurements, and how they stand beside the goals."""

@@ -16,7 +16,7 @@ import torch
 import typer
 
 import campipe as cp
-from campipe.cli.commands import app
+from campipe.cli.calibrating import app
 
 COMMANDS = ["demo", "list", "simulate", "develop", "evaluate", "synth", "bench"]
 
