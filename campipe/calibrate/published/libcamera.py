@@ -111,7 +111,7 @@ def import_libcamera(
     )
     ranging = f"ISO 100 stands for analogue gain 1; the range to {top_gain:g} is assumed"
     top = round(100 * top_gain)
-    sensor = {
+    sensor: dict[str, Any] = {
         "bits": assumed(bits, "of the raw format; the file does not say"),
         "black_level": _known(black, f"{tuning.black:g} on the 16-bit scale of the source"),
         "gain": _known(

@@ -29,7 +29,7 @@ def sort_spectra(paths: Sequence[str | PathLike[str]]) -> dict[str, Path]:
             columns = [str(name).upper() for name in data["spectral_data"]["index"]["main"]]
         except (KeyError, TypeError):
             raise CampipeError(f"expected spectra with spectral_data.index.main in {path}; give files of rawtoaces-data") from None
-        kind = {("R", "G", "B"): "camera", ("X", "Y", "Z"): "observer"}.get(tuple(columns), "reflectances" if len(columns) > 3 else "")
+        kind = {"RGB": "camera", "XYZ": "observer"}.get("".join(columns), "reflectances" if len(columns) > 3 else "")
         if not kind:
             raise CampipeError(f"{path} has {len(columns)} spectra, {', '.join(columns)}; a camera has R, G, B, an observer X, Y, Z")
         if kind in found:
@@ -59,13 +59,13 @@ def import_rawtoaces(paths: Sequence[str | PathLike[str]]) -> Published:
         raise CampipeError(f"{found['reflectances']}: reflectances are fractions, but {others[0].max():g} came; it looks like percent")
     from campipe.calibrate.spectral import TEMPERATURES
 
-    gains, matrices = table(sensitivities, wavelengths, *others)
+    gains, matrices = table(sensitivities, wavelengths, others[0], others[1])
     kelvin = list(TEMPERATURES)
     red, blue = ([float(f"{gain:.4f}") for gain in gains[:, channel]] for channel in (0, 2))
-    values = [[float(f"{value:.5f}") for value in matrix.ravel()] for matrix in matrices]
+    rounded = [[float(f"{value:.5f}") for value in matrix.ravel()] for matrix in matrices]
     colour = {
         "white_balance": entry(status="measured", source="rawtoaces", note=_NOTE, cct=kelvin, red=red, blue=blue),
-        "cam_to_srgb": entry(values, status="measured", source="rawtoaces", note=_NOTE, cct=kelvin),
+        "cam_to_srgb": entry(rounded, status="measured", source="rawtoaces", note=_NOTE, cct=kelvin),
     }
     title = f"{header.get('manufacturer', '')} {header.get('model', '')}".strip()
     source = (
