@@ -77,8 +77,8 @@ def dsnu(
         parts = _deviations(values, errors, k.value, k.error / k.value, "e-")
         if dark.temporal(plane) < _QUANTISED:
             note = "quantisation-limited: take the stack at more gain"
-            limits = ((max(v, 0.0) + 1 / 12) ** 0.5 / k.value for v in values.tolist())
-            parts = [Estimate(limit, math.nan, "e-", bound=True, note=note) for limit in limits]
+            limits = [math.sqrt(max(v, 0.0) + 1 / 12) / k.value for v in values.tolist()]
+            parts = {part: Estimate(v, math.nan, "e-", bound=True, note=note) for part, v in zip(PARTS, limits, strict=True)}
         out[plane] = FixedPattern(plane, **parts, variances=values, errors=errors, temporal=dark.temporal(plane))
     return out
 

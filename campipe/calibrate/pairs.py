@@ -224,7 +224,8 @@ def _finished(
     table = torch.tensor(np.array(columns), dtype=torch.float64)
     if not bool(torch.isfinite(table).all()):
         raise CampipeError("the frames of a pair hold finite numbers only, but some are not; mend or leave out these pixels")
-    return PairStatistics(names, **dict(zip(_TENSORS, table.unbind(1), strict=True)), **known)
+    numbers: dict[str, Any] = dict(zip(_TENSORS, table.unbind(1), strict=True))
+    return PairStatistics(names, **numbers, **known)
 
 
 def _plane(sums: np.ndarray, each: int, level: float) -> tuple[float, ...]:

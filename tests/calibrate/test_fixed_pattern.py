@@ -114,6 +114,14 @@ def test_a_sensor_without_pattern_gives_upper_limits():
     assert "take more frames" in found.row.note
 
 
+def test_noise_below_rounding_gives_an_upper_limit_of_the_pattern_that_holds():
+    s = FrameSensor(64, 64, None, read_noise=0.3, dsnu=0.8, gain=0.5, black_level=100.0)
+    found = dsnu(frame_stack([s.expose(torch.zeros(16, 1, 64, 64), key=Key(9))]), 0.5)["mono"]
+    assert found.total.bound
+    assert found.pixel.value > 0.8
+    assert "quantisation-limited" in found.pixel.note
+
+
 def test_gains_may_be_given_by_plane():
     s = FrameSensor(64, 64, "RGGB", dsnu=8.0, read_noise=3.0, gain=1.0, black_level=100.0)
     stack = frame_stack([s.expose(torch.zeros(8, 1, 64, 64), key=Key(9))])
