@@ -43,8 +43,7 @@ def law(electrons, black):
 
 
 def main(package="emva1288"):
-    expose, black = {"emva1288": emva1288, "prysm": prysm, "galsim": galsim}[package]()
-    rate = kit.Budget(1e-6, tests=5)
+    rate, (expose, black) = kit.Budget(1e-6, tests=5), {"emva1288": emva1288, "prysm": prysm, "galsim": galsim}[package]()
     levels = [[expose(electrons, i) for i in range(2)] for electrons in (25, 100, 400, 1500)]
     for check in (
         *(lambda e=e: kit.assert_distribution(lambda i: expose(e, 9 + i), law(e, black), count=4, false_alarm=rate) for e in (0, 30, 400)),
