@@ -69,6 +69,15 @@ def test_the_list_of_cameras_states_sensor_and_provenance(run):
     sony = rows["sony-a7s2"]
     assert (sony["width"], sony["height"], sony["bits"], sony["iso"]) == (4240, 2832, 14, [50, 25600])
     assert "gain" in sony["measured"] and "dark current" in sony["assumed"]
+    assert sony["megapixels"] == 12.0 and sony["gain"] == pytest.approx([0.047815, 24.48128], rel=1e-5)
+    assert sony["read_noise"][0] > 15 * sony["read_noise"][1] and sony["saturation"] == pytest.approx((8447 - 512) / 0.047815, rel=1e-5)
+
+
+def test_the_list_of_cameras_tells_them_apart(run):
+    lines = run("list", "cameras").out.splitlines()
+    rows = [line for line in lines if line.split(" ")[0] in cp.cameras()]
+    assert len(rows) == len(cp.cameras()) >= 25
+    assert len({line.split(None, 1)[1] for line in rows}) == len(rows)
 
 
 def test_simulate_records_what_python_records_with_the_same_seed(photo, tmp_path, run):

@@ -127,3 +127,13 @@ def test_every_number_of_a_written_profile_keeps_its_provenance(tmp_path):
     files = (profile_file(contents()), read_again(write_profile(contents()), tmp_path))
     before, after = ([(path, number.status, number.source, number.note) for path, _, number in numbers(file)] for file in files)
     assert before == after and len(before) > 25
+
+
+def test_errors_are_told_with_the_numbers(tmp_path):
+    from campipe.core.provenance import camera_section
+
+    path = tmp_path / "own.toml"
+    path.write_text(write_profile(contents()), encoding="utf-8")
+    section = camera_section(load_profile(path))
+    assert "| 63.97 +- 0.01 |" in section
+    assert "0.1 +- 0.0001 at ISO 100 to 0.3333 +- 0.0002 at 400, 2 rows; assumed at 400" in section

@@ -40,10 +40,16 @@ def read_darktable(path: str | PathLike[str], camera: str | None = None) -> tupl
         models = {f"{maker['maker']} {model['model']}": model["profiles"] for maker in found["noiseprofiles"] for model in maker["models"]}
         short = {name.split(" ", 1)[1].lower(): name for name in models}
         name = chosen(short.get((camera or "").lower(), camera), models, path)
-        rows = {float(p["iso"]): DarktableRow(float(p["iso"]), (float(p["a"][0]), float(p["a"][1]), float(p["a"][2]))) for p in models[name] if not p.get("skip")}
+        profiles = [p for p in models[name] if not p.get("skip")]
+        rows = {float(p["iso"]): DarktableRow(float(p["iso"]), _three(p["a"])) for p in profiles}
     except (KeyError, TypeError, ValueError) as error:
         raise CampipeError(f"{path} is not laid out as darktable's noise profiles are: {error!r}") from None
     return name, [rows[iso] for iso in sorted(rows)]
+
+
+def _three(a: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = a
+    return float(red), float(green), float(blue)
 
 
 def raw_slope(a: Sequence[float]) -> tuple[float, float, float]:
