@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from campipe.calibrate.dark import DarkStatistics
 from campipe.calibrate.pairs import PairStatistics
+from campipe.calibrate.photon_transfer import PhotonTransfer
 from campipe.calibrate.quality import code_step, leak, pair_correlation
 from campipe.calibrate.shots import Series
 from campipe.core.frame import Frame
@@ -18,6 +20,7 @@ _LEAK = 1.0  # DN from side to side of an averaged dark frame, and as a part of 
 _LEAK_PART = 0.25
 _OFF = 0.5  # DN that a dark frame may lie from the others of its series, beside 8 of their standard deviations
 _UNSTEADY = 0.01  # of the light, between the two flats of a pair,
+_ODD = 0.15  # of the variance per signal, by which a level may lie off the others
 _BRIGHT = 5.0  # where the signal is so many times its noise; in darker ones row noise moves the mean too
 
 
@@ -61,6 +64,34 @@ def flat_complaints(group: Series, first: Frame, second: Frame, pair: PairStatis
     if bright and moved > _UNSTEADY and float(pair.shift.abs().max()) > 5 * float((2 * pair.variance / pair.pixels).sqrt().max()):
         words.append(f"{names} differ in light by {100 * moved:.2g} %: flicker, or a lamp that drifts")
     return words
+
+
+def gain_complaints(groups: Sequence[Series], steps: Sequence[PairStatistics], transfer: Mapping[str, PhotonTransfer]) -> list[str]:
+    """Flats whose variance lies off the line of the others, by name.
+
+    groups, steps   series of flats and their statistics, in one order
+    transfer        of all of them, by plane
+    """
+    words = {}
+    for plane, found in transfer.items():
+        rows = [(group, step, step.row(plane)) for group, step in zip(groups, steps, strict=True)]
+        black, dark = found.black_level.value, found.dark_variance.value
+        usable = [(g, s, i) for g, s, i in rows if float(s.saturated[i]) < 1e-3 and float(s.mean[i]) - black > _BRIGHT * dark**0.5]
+        if len(usable) < 4:
+            continue
+        signal = torch.stack([s.mean[i] for _, s, i in usable]) - black
+        gains = (torch.stack([s.variance[i] for _, s, i in usable]) - dark) / signal
+        errors = torch.stack([s.variance_error[i] for _, s, i in usable]) / signal
+        below = signal < 0.7 * found.saturation.value * found.gain.value
+        usual = gains[below].median() if bool(below.any()) else gains.median()
+        off = (gains / usual - 1).tolist()
+        for (group, _, _), part, error, inside in zip(usable, off, (errors / usual).tolist(), below.tolist(), strict=True):
+            if inside and abs(part) > max(_ODD, 8 * error):
+                words[group.names[0]] = (
+                    f"{group.names[0]} and the other flats of its level have {100 * part:+.2g} % of variance beside the others: "
+                    "another gain, or processed frames"
+                )
+    return list(words.values())
 
 
 def _black(frame: Frame) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from campipe.calibrate.banding import Banding, banding
 from campipe.calibrate.black_level import BlackLevel, black_level
-from campipe.calibrate.complaints import dark_complaints, flat_complaints
+from campipe.calibrate.complaints import dark_complaints, flat_complaints, gain_complaints
 from campipe.calibrate.dark import DarkStatistics, ReadNoise, dark_statistics, read_noise
 from campipe.calibrate.dark_current import DarkPoint, dark_point
 from campipe.calibrate.estimate import Estimate, combined
@@ -122,6 +122,7 @@ def measure_step(iso: float, walk: Walk) -> IsoStep:
         except CampipeError as problem:
             walk.complain([f"ISO {iso:g}: no photon transfer: {problem.message}"])
         lines = _linearity(light, pairs)
+    walk.complain(gain_complaints(flats, light, transfer))
     walk.complain([f"ISO {iso:g}, {plane}: {words}" for plane, t in transfer.items() for words in t.warnings])
     gain = combined([t.gain for t in transfer.values()]) if transfer else None
     dark = next((e for e in exposures if e.temperature == usual), None)
