@@ -64,10 +64,12 @@ def test_an_ideal_curve_gives_its_own_numbers(method):
     assert found.black_level.value == pytest.approx(64, rel=1e-9)
     assert found.quantum_efficiency.value == pytest.approx(0.4 / shrink, rel=1e-9)
     assert found.saturation.value == pytest.approx(10000, rel=0.06 if method == "emva1288" else 1e-9)
+    # Saturation lies anywhere between the neighbours of the step of the largest variance, 8974 and 10000 e-: a uniform law.
+    assert found.saturation.error > 290 if method == "emva1288" else found.saturation.error < 60
     assert found.snr_max.value == pytest.approx(found.saturation.value**0.5)
     assert found.dynamic_range.value == pytest.approx(found.saturation.value / found.threshold.value)
     assert found.warnings == ()
-    assert torch.equal(found.points.used, found.points.signal <= 0.7 * (4971.05 if method == "emva1288" else 5000))
+    assert torch.equal(found.points.used, found.points.signal <= 0.7 * (4789.47 if method == "emva1288" else 5000))
     assert float(found.points.residual[found.points.used].abs().max()) < 0.01
 
 
