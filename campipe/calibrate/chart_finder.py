@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -113,9 +114,11 @@ def _placed(picture: Tensor, factor: int, middle: np.ndarray, lattice: dict[Cell
     if float((cells.amax(0) - cells.amin(0)).min()) < 1:
         return None
     there = torch.from_numpy(middle[list(lattice.values())])
+    view = fitted_projection(cells, there)
     best, rows, columns = (-1.0, 0, cells), *GRID
     for turn in range(4):
-        turned = cells @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64).matrix_power(turn).T
+        quarter = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64).matrix_power(turn)
+        turned = cells @ quarter.T
         low, high = turned.amin(0).int().tolist(), turned.amax(0).int().tolist()
         for left in range(min(low[0], high[0] - columns + 1), max(low[0], high[0] - columns + 1) + 1):
             for top in range(min(low[1], high[1] - rows + 1), max(low[1], high[1] - rows + 1) + 1):
@@ -123,7 +126,9 @@ def _placed(picture: Tensor, factor: int, middle: np.ndarray, lattice: dict[Cell
                 inside = ((moved >= 0) & (moved < torch.tensor([columns, rows]))).all(1)
                 if int(inside.sum()) < max(8, _PRESENT * len(cells)):
                     continue
-                score = _agreement(picture, fitted_projection(moved[inside] + 0.5, there[inside]))
+                back = torch.eye(3, dtype=torch.float64)  # from places on the chart to cells of the lattice
+                back[:2, :2], back[:2, 2] = quarter.T, quarter.T @ torch.tensor([left - 0.5, top - 0.5], dtype=torch.float64)
+                score = _agreement(picture, view @ back)
                 if score > best[0]:
                     best = (score, int(inside.sum()), moved)
     if best[0] < 0:
@@ -133,6 +138,12 @@ def _placed(picture: Tensor, factor: int, middle: np.ndarray, lattice: dict[Cell
     found = projected(fitted_projection(best[2][inside] + 0.5, there[inside]), corners)
     found = (found + 0.5) * factor - 0.5
     return FoundChart(tuple((float(y), float(x)) for x, y in found), best[0], best[1])
+
+
+@cache
+def _design() -> Tensor:
+    """The chart's colours and a constant, (24, 4)."""
+    return torch.cat([chart_linear(), torch.ones(GRID[0] * GRID[1], 1, dtype=torch.float64)], 1)
 
 
 def _agreement(picture: Tensor, projection: Tensor) -> float:
@@ -146,10 +157,10 @@ def _agreement(picture: Tensor, projection: Tensor) -> float:
     if not bool(((place >= 0) & (place < torch.tensor([width, height]))).all()):
         return -1.0
     seen = picture[:, place[..., 1], place[..., 0]].double().mean(-1).T  # (24, 3)
-    kept = (seen < _CLIPPED * picture.double().amax((1, 2))).all(1)
+    kept = (seen < _CLIPPED * picture.amax((1, 2)).double()).all(1)
     if int(kept.sum()) < 16:
         return -1.0
-    seen, design = seen[kept], torch.cat([chart_linear(), torch.ones(rows * columns, 1, dtype=torch.float64)], 1)[kept]
+    seen, design = seen[kept], _design()[kept]
     hat = design @ torch.linalg.pinv(design)
     rest = (seen - hat @ seen) / (1 - hat.diagonal())[:, None]
     return 1 - float((rest.square().sum(0) / (seen - seen.mean(0)).square().sum(0).clamp_min(1e-12)).mean())

@@ -65,6 +65,7 @@ def _width(sigma: float, relative: float, fit: float) -> PsfWidth:
     if sigma < _SHARP or relative > 0.5:
         limit = max(_SHARP, sigma * math.exp(1.645 * min(relative, 2.0)))
         note = "the pixels are too coarse to tell"
-        return PsfWidth(*(Estimate(limit * k, math.nan, "pixel", bound=True, note=note) for k in (1.0, _HALF)), fit)
+        most = Estimate(limit, math.nan, "pixel", bound=True, note=note)
+        return PsfWidth(most, most.times(_HALF), fit)
     found = Estimate(sigma, sigma * relative, "pixel")
     return PsfWidth(found, found.times(_HALF), fit)

@@ -184,10 +184,11 @@ def _green_ratio(frame: Frame, labels: Tensor, count: int, planes: tuple[PlaneTr
     mosaic, here, diagonal = frame.data[0, 0].detach().double(), labels[1:-1, 1:-1], torch.zeros((), dtype=torch.float64)
     height, width = mosaic.shape
     same = torch.ones_like(here, dtype=torch.bool)
-    for y in (0, 2):
-        for x in (0, 2):
-            diagonal = diagonal + mosaic[y : height - 2 + y, x : width - 2 + x] / 4
-            same &= labels[y : height - 2 + y, x : width - 2 + x] == here
+    for down in (0, 2):
+        for right in (0, 2):
+            corner = (slice(down, height - 2 + down), slice(right, width - 2 + right))
+            diagonal = diagonal + mosaic[corner] / 4
+            same &= labels[corner] == here
     rows, columns = torch.arange(1, height - 1)[:, None], torch.arange(1, width - 1)
     at_red = (rows % 2 * 2 + columns % 2 == place["Gr"]) & same
     (reds, pixels), (blues, _) = (patch_sums(v, torch.where(at_red, here, -1), count) for v in (mosaic[1:-1, 1:-1], diagonal))

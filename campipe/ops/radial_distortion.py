@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_ROUNDS = 12
+_ROUNDS = 8
 
 
 def distorted(points: Tensor, coefficients: Tensor, centre: Tensor, radius: float) -> Tensor:
@@ -27,7 +27,7 @@ def distorted(points: Tensor, coefficients: Tensor, centre: Tensor, radius: floa
 
 
 def undistorted(points: Tensor, coefficients: Tensor, centre: Tensor, radius: float) -> Tensor:
-    """The inverse of `distorted`, by 12 rounds of Newton's method; for as far as the polynomial grows with r. Gradient: of the rounds."""
+    """The inverse of `distorted`, by 8 rounds of Newton's method; for as far as the polynomial grows with r. Gradient: of the rounds."""
     offset = points - centre
     seen = offset.norm(dim=-1) / radius
     ideal = seen

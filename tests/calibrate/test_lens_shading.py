@@ -26,7 +26,7 @@ def shot(key: int, coefficients: tuple[float, ...] = TRUTH, tilt: float = 0.0, l
 
 
 def test_the_polynomial_that_dims_a_flat_comes_back_within_honest_errors():
-    repeats, z = 25, []
+    repeats, z = 16, []
     for key in range(repeats):
         found = lens_shading(shot(key), grid=(3, 3))
         z.append([(e.value - t) / e.error for e, t in zip((*found.coefficients, found.corner), (*TRUTH, 1 + sum(TRUTH)), strict=True)])

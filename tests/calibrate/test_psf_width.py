@@ -55,7 +55,7 @@ def test_the_width_of_a_point_is_that_of_its_gaussian(sigma):
 @pytest.mark.parametrize(("make", "measure", "scale"), [(edge, psf_width_of_edge, 3.0), (point, psf_width_of_point, 1.0)])
 def test_stated_errors_are_those_of_repeats_under_shot_noise(make, measure, scale):
     clean = make(6.0, 0.9, size=24) if make is edge else make(0.9)
-    z, repeats = [], 40
+    z, repeats = [], 24
     for key in range(repeats):
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(key), dtype=torch.float64)
         found = measure(Frame(clean + scale * clean.sqrt() * noise, "photons")).sigma

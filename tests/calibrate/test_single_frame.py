@@ -47,7 +47,7 @@ def z_scores(repeats: int, **numbers: float) -> torch.Tensor:
     return torch.tensor(rows)
 
 
-@pytest.mark.parametrize("repeats", [60, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repeats", [24, pytest.param(1000, marks=pytest.mark.slow)])
 def test_gain_and_black_level_of_an_unevenly_lit_chart_come_back_within_honest_errors(repeats):
     z = z_scores(repeats)
     # Five standard errors of a mean and of a standard deviation: false alarm 3e-6 for six numbers. Student's law with 21 degrees of
@@ -57,7 +57,7 @@ def test_gain_and_black_level_of_an_unevenly_lit_chart_come_back_within_honest_e
 
 
 def test_a_fixed_pattern_bends_the_line_and_is_taken_away_from_the_bare_gain():
-    found = [patch_transfer(shot(k, prnu=0.02), LABELS, COUNT, dark_variance=(0.8 * 3) ** 2) for k in range(12)]
+    found = [patch_transfer(shot(k, prnu=0.02), LABELS, COUNT, dark_variance=(0.8 * 3) ** 2) for k in range(4)]
     planes = [p for f in found for p in f.planes]
     seen = [p for p in planes if not p.spread.bound]
     assert len(seen) > len(planes) / 2 and all("bends" in p.gain.note for p in seen) and any("bends" in n for f in found for n in f.notes)
@@ -71,9 +71,9 @@ def test_a_fixed_pattern_bends_the_line_and_is_taken_away_from_the_bare_gain():
 def test_a_green_that_answers_less_is_found_without_the_black_level():
     photons = chart()
     photons[:, 1, 1::2] *= 0.985  # Gb of RGGB lies in odd rows
-    ratios = [patch_transfer(shot(k, photons, black_level=200.0), LABELS, COUNT).green_ratio for k in range(20)]
+    ratios = [patch_transfer(shot(k, photons, black_level=200.0), LABELS, COUNT).green_ratio for k in range(12)]
     z = torch.tensor([(r.value - 1 / 0.985) / r.error for r in ratios])
-    assert abs(float(z.mean())) < 5 / math.sqrt(20) and float(z.std()) < 1 + 5 / math.sqrt(40)
+    assert abs(float(z.mean())) < 5 / math.sqrt(12) and float(z.std()) < 1 + 5 / math.sqrt(24)
     assert all(r.error < 2e-3 for r in ratios)
 
 
@@ -103,10 +103,10 @@ def test_a_denoised_frame_is_told_and_gives_no_gain():
 
 
 def test_an_untouched_frame_is_not_called_denoised():
-    histories = [patch_transfer(shot(k), LABELS, COUNT).history for k in range(20)]
+    histories = [patch_transfer(shot(k), LABELS, COUNT).history for k in range(12)]
     for name, truth in (("along_rows", 0.0), ("along_columns", 0.0), ("fine", 1.0)):
         z = torch.tensor([(getattr(h, name).value - truth) / getattr(h, name).error for h in histories])
-        assert abs(float(z.mean())) < 5 / math.sqrt(20) and abs(float(z.std()) - 1) < 5 / math.sqrt(40)
+        assert abs(float(z.mean())) < 5 / math.sqrt(12) and abs(float(z.std()) - 1) < 5 / math.sqrt(24)
     assert not any(h.denoised or h.sharpened or h.requantised or h.lossy for h in histories)
     assert all(h.step == 1.0 or math.isnan(h.step) for h in histories) and histories[0].sentences == ()
 
@@ -167,7 +167,7 @@ def scene(picture: torch.Tensor, gain: float, key: int) -> Frame:
 
 def test_a_scene_that_is_flat_in_steps_gives_its_gain():
     steps = torch.linspace(0.02, 0.95, 8).repeat_interleave(48).expand(1, 3, 256, -1)
-    found = [scene_transfer(scene(steps, 1.0, k)) for k in range(6)]
+    found = [scene_transfer(scene(steps, 1.0, k)) for k in range(3)]
     assert not any(f.gain.bound for f in found)
     for name, truth in (("gain", 1.0), ("dark_variance", 4 + 1 / 12)):
         z = [(getattr(f, name).value - truth) / math.hypot(getattr(f, name).error, 0.02 * truth) for f in found]
@@ -176,10 +176,10 @@ def test_a_scene_that_is_flat_in_steps_gives_its_gain():
 
 def test_limits_of_textured_scenes_hold(photos):
     limits = []
-    for name in ("coffee", "rocket"):
+    for name, gain in (("coffee", 4.0), ("rocket", 1.0)):
         picture = torch.from_numpy(photos[name].copy()).permute(2, 0, 1)[None].float() / 255
         picture = picture[..., : picture.shape[-2] // 2 * 2, : picture.shape[-1] // 2 * 2] ** 2.2
-        limits += [(scene_transfer(scene(picture, gain, 0)).gain, gain) for gain in (1.0, 4.0)]
+        limits.append((scene_transfer(scene(picture, gain, 0)).gain, gain))
     assert all(limit.bound and truth < limit.value < 2 * truth for limit, truth in limits)
 
 
