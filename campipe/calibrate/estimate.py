@@ -13,7 +13,8 @@ class Estimate:
     """A number measured from frames.
 
     value     in `unit`
-    error     one standard error, of scatter alone: what another set of frames, taken the same way, would change
+    error     one standard error, of scatter alone: what another set of frames, taken the same way, would change; of a fixed pattern, what
+              another sensor of the kind would
     unit      "DN/e-", "e-", "DN", "e-/s", "1", ...
     freedom   degrees of freedom of the error itself; infinity where it is known from theory or from very many pixels
     bound     True: the data give no more than this upper limit, which holds with 95 % confidence

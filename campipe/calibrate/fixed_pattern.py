@@ -107,9 +107,10 @@ def prnu(
 
 
 def _moving(lines: Lines | None, plane: str, share: float) -> Tensor:
-    """What temporal line noise leaves of (4,) variances of an averaged frame."""
+    """What temporal line noise leaves of (4,) variances of an averaged frame: it counts as rows and columns, and for the temporal variance
+    that is taken off the total it is missing among the pixels."""
     row, column = (0.0, 0.0) if lines is None else lines.get(plane, (0.0, 0.0))
-    return share * torch.tensor([row + column, row, column, 0.0], dtype=torch.float64)
+    return share * torch.tensor([0.0, row, column, -row - column], dtype=torch.float64)
 
 
 def trendless(mean: Tensor, detrend: str) -> Tensor:

@@ -41,6 +41,9 @@ def complaints(profile: Profile, found: Calibration) -> list[str]:
         at = {name: float(value) for name, value in profile.at_iso(step.iso).items() if value is not None}
         k, here = at["gain"], f"at ISO {step.iso:g}"
         read = math.hypot(at["read_noise"], at["post_read_noise"] / k)
+        if step.dark is None:  # refused, since noise reaches down to the converter's zero
+            words += [] if profile.black_level < 3.5 * read * k else [f"darks {here} were left out"]
+            continue
         full = (float(profile.white_level(step.iso)) - profile.black_level) / k
         words += misses(f"gain {here}", step.gain, k, 0.01 * k)
         words += misses(f"read noise {here}", step.electrons("pixel"), read, 0.03 * read)
