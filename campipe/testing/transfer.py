@@ -74,8 +74,9 @@ def assert_photon_transfer(
         off = float(samples.mean())
         findings.append(Finding(what, z, p, weight, _sentence(what, off, gain, floor, sag / top, z), _cause(what, off, error, gain, floor)))
         smallest[what] = normal_reach(rate * weight, samples.size - 1) * error * units[what]
-    # The error of a slope grows with the slope that is there.
-    smallest["gain"] = smallest["gain"] / (1 - smallest["gain"]) if smallest["gain"] < 1 else math.inf
+    # The errors grow with the slope, and with the variance in the dark, that are there.
+    for what, whole in (("gain", 1.0), ("intercept", float(expected.min()))):
+        smallest[what] = smallest[what] / (1 - smallest[what] / whole) if smallest[what] < whole else math.inf
     power = f"a gain {100 * smallest['gain']:.2g} % or an intercept {smallest['intercept']:.2g} DN^2 off"
     power += f" or a bend of {100 * smallest['bend']:.2g} %" if "bend" in smallest else ""
     if all(float(s.var(0).max()) == 0 for s in stacks):
