@@ -30,7 +30,7 @@ def made_up(switch: int = 6, count: int = 12) -> list[PnnpRow]:
     return rows
 
 
-@pytest.mark.parametrize("shape", [-0.3, -0.1, -1e-4, 1e-4, 0.0, 0.03, 0.14, 0.5])
+@pytest.mark.parametrize("shape", [-0.3, -0.1, -1e-4, -9e-5, 9e-5, 0.0, 0.03, 0.14, 0.5])
 def test_the_deviation_of_a_tukey_lambda_law_is_scipys(shape):
     assert tukey_deviation(2.5, shape) == pytest.approx(float(scipy.stats.tukeylambda.std(shape, scale=2.5)), rel=2e-5)
 
@@ -57,6 +57,12 @@ def test_the_switch_of_a_made_up_camera_is_found(switch):
 def test_no_switch_is_found_where_there_is_none():
     rows = made_up(switch=12)
     assert conversion_switch([row.gain for row in rows], [row.sigma for row in rows]) is None
+
+
+def test_one_step_that_lies_low_is_no_switch():
+    sigmas = [row.sigma * (0.7 if i == 6 else 1.0) for i, row in enumerate(made_up(switch=12))]
+    assert sigmas[6] < 0.9 * sigmas[5]
+    assert conversion_switch([row.gain for row in made_up()], sigmas) is None
 
 
 def test_the_a7s2_switches_between_iso_1600_and_2000_and_two_stages_beat_a_line(a7s2, figure):
