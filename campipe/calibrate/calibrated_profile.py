@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from campipe.calibrate.estimate import Estimate, combined
 from campipe.calibrate.measure_camera import Calibration
-from campipe.calibrate.published.contents import Contents, assumed, digits
+from campipe.calibrate.published.contents import Contents, assumed, digits, generic
 from campipe.core.profile_writing import entry
 
 SOURCE = "frames"
@@ -45,10 +47,48 @@ def contents_of(
         sensor["gain"] = _table(calibration.gains.iso, calibration.gains.gain)
         sensor["mode"] = _modes(calibration)
     out: Contents = {"title": title, "sources": {SOURCE: source}, "sensor": sensor}
-    out["optics"] = {"vignetting": assumed([0.0], "flats of the bare sensor, or none"), "blur": assumed(0.5)}
+    even = assumed([0.0], "flats of the bare sensor, or none")
+    fall = [] if calibration.shading is None else calibration.shading.coefficients
+    known = _known([digits(k.value) for k in fall], error=[digits(k.error) for k in fall]) if fall else even
+    out["optics"] = {"vignetting": known, "blur": assumed(0.5)}
+    if calibration.charts and pattern is not None:
+        out["colour"] = _colour(calibration)
     if pixel_pitch is not None:
         out["optics"]["pixel_pitch"] = entry(pixel_pitch, status="datasheet", source=SOURCE, note="given with the frames")
     return out
+
+
+def _colour(calibration: Calibration) -> Contents:
+    """White balance and matrices from the charts, one for each colour temperature. Of a single light the rest of the curve is assumed."""
+    charts = list({chart.cct: chart for chart in calibration.charts}.values())
+    lights = [chart.cct for chart in charts]
+    names = ", ".join(chart.name for chart in charts)
+    unknown = "" if all(chart.known for chart in charts) else "; the light's temperature is assumed"
+    matrices = _known(
+        [[digits(m) for m in chart.colour.matrix.flatten().tolist()] for chart in charts],
+        cct=lights,
+        error=[[digits(m) for m in chart.colour.matrix_error.flatten().tolist()] for chart in charts],
+        note=f"from charts in {names}{unknown}",
+    )
+    gains = [(chart.colour.red, chart.colour.blue) for chart in charts]
+    if len(charts) > 1:
+        balance = _known(
+            cct=lights,
+            red=[digits(red.value) for red, _ in gains],
+            blue=[digits(blue.value) for _, blue in gains],
+            red_error=[digits(red.error) for red, _ in gains],
+            blue_error=[digits(blue.error) for _, blue in gains],
+            note=f"from charts in {names}{unknown}",
+        )
+    else:
+        usual = generic()["colour"]["white_balance"]
+        factors = [
+            gain.value / float(np.interp(1 / lights[0], 1 / np.array(usual["cct"][::-1]), usual[name][::-1]))
+            for gain, name in zip(gains[0], ("red", "blue"), strict=True)
+        ]
+        curve = {name: [digits(v * f) for v in usual[name]] for name, f in zip(("red", "blue"), factors, strict=True)}
+        balance = assumed(note=f"measured at {lights[0]:g} K; the curve beside it is that of a middling camera", cct=usual["cct"], **curve)
+    return {"white_balance": balance, "cam_to_srgb": matrices}
 
 
 def bits_of(white: float) -> int:
@@ -149,7 +189,7 @@ def _mode(calibration: Calibration, name: str, isos: list[float], number: int) -
     return mode
 
 
-def _known(value: Any, **more: Any) -> Contents:
+def _known(value: Any = None, **more: Any) -> Contents:
     return entry(value, status="measured", source=SOURCE, **more)
 
 

@@ -12,6 +12,8 @@ from campipe.calibrate.emva1288 import Emva1288, analyse
 from campipe.calibrate.estimate import Estimate, combined
 from campipe.calibrate.fixed_pattern import FixedPattern, dsnu, prnu, trendless
 from campipe.calibrate.gain_table import GainTable, gain_table
+from campipe.calibrate.lens_shading import LensShading
+from campipe.calibrate.measure_pictures import ChartSeen, measure_charts, measure_shading
 from campipe.calibrate.pattern_plots import Histogram, Profile, histogram, profile, spectrogram
 from campipe.calibrate.read_stages import ReadStages, read_stages
 from campipe.calibrate.session import DarkMeasure, IsoStep, Progress, Walk, measure_shape, measure_step
@@ -71,8 +73,9 @@ class Calibration:
     current      dark current by plane; empty without a series of exposures
     warming      with temperature; None without several
     patterns     fixed pattern; None without stacks
-    standard     numbers of EMVA 1288 at the lowest ISO, by plane
-    size         (height, width), px; pattern: of the filters
+    shading      of the lens; None where flats are even, as those of a bare sensor
+    charts       white balance and matrix from each chart, by rising colour temperature of its light
+    standard     numbers of EMVA 1288 at the ISO of the stacks, else at the lowest, by plane
     complaints   what is wrong with the data, in plain sentences
     """
 
@@ -83,6 +86,8 @@ class Calibration:
     current: tuple[DarkCurrent, ...]
     warming: Warming | None
     patterns: Patterns | None
+    shading: LensShading | None
+    charts: tuple[ChartSeen, ...]
     standard: dict[str, Emva1288]
     complaints: tuple[str, ...]
 
@@ -92,7 +97,7 @@ class Calibration:
 
 
 def measure_camera(shots: Sequence[Shot], progress: Progress | None = None) -> Calibration:
-    """Measure a camera from its darks and flats.
+    """Measure a camera from its darks and flats, and charts if there are some.
 
     shots      any number, of any ISO: what they allow is measured, and `complaints` says what they do not
     progress   called with (done, all, words)
@@ -111,11 +116,13 @@ def measure_camera(shots: Sequence[Shot], progress: Progress | None = None) -> C
     stages = _stages(steps, walk)
     current, warmed = _currents(steps, walk)
     shapes = {iso: shape for iso in isos if (shape := measure_shape(iso, walk, _behind(stages, gains.get(iso)))) is not None}
-    patterns, stacks = _patterns(steps, walk)
+    patterns, stacks, uneven = _patterns(steps, walk)
+    shading = None if uneven is None else measure_shading(uneven, walk)
+    charts = measure_charts(steps, walk)
     standard = _standard(steps, stacks, patterns)
-    return Calibration(
-        steps, shapes, gain_table(gains) if gains else None, stages, current, warmed, patterns, standard, tuple(walk.complaints)
-    )
+    table = gain_table(gains) if gains else None
+    words = tuple(walk.complaints)
+    return Calibration(steps, shapes, table, stages, current, warmed, patterns, shading, charts, standard, words)
 
 
 def _stages(steps: Sequence[IsoStep], walk: Walk) -> ReadStages | None:
@@ -160,8 +167,12 @@ def _currents(steps: Sequence[IsoStep], walk: Walk) -> tuple[tuple[DarkCurrent, 
         return found[usual], None
 
 
-def _patterns(steps: Sequence[IsoStep], walk: Walk) -> tuple[Patterns | None, tuple[StackStatistics | None, StackStatistics | None]]:
-    """Fixed pattern from stacks of darks, and flats nearest to half of saturation with their darks."""
+Stacks = tuple[StackStatistics | None, StackStatistics | None]
+
+
+def _patterns(steps: Sequence[IsoStep], walk: Walk) -> tuple[Patterns | None, Stacks, Series | None]:
+    """Fixed pattern from stacks of darks, and flats nearest to half of saturation with their darks; behind them those stacks, and the
+    flats if they are lit unevenly."""
     stacks: dict[float, list[list[Series]]] = {}
     for step in steps:
         own = [shot for shot in walk.shots if shot.iso == step.iso]
@@ -174,7 +185,7 @@ def _patterns(steps: Sequence[IsoStep], walk: Walk) -> tuple[Patterns | None, tu
         flat = _half(flats, step)
         dark = min(darks, key=lambda g: (abs(g.first.seconds - (flat or darks[0]).first.seconds), -len(g)))
         return _measured(step, dark, flat, walk)
-    return None, (None, None)
+    return None, (None, None), None
 
 
 def _half(flats: list[Series], step: IsoStep) -> Series | None:
@@ -184,9 +195,7 @@ def _half(flats: list[Series], step: IsoStep) -> Series | None:
     return min(near, key=lambda g: abs(g.first.level / full - 0.5)) if near else None
 
 
-def _measured(
-    step: IsoStep, dark: Series, flat: Series | None, walk: Walk
-) -> tuple[Patterns, tuple[StackStatistics, StackStatistics | None]]:
+def _measured(step: IsoStep, dark: Series, flat: Series | None, walk: Walk) -> tuple[Patterns, Stacks, Series | None]:
     black = frame_stack(walk.frames(dark))
     bright = None if flat is None else frame_stack(walk.frames(flat))
     gains = {plane: t.gain for plane, t in step.transfer.items()}
@@ -207,7 +216,8 @@ def _measured(
     plane = "Gr" if "Gr" in black.planes else black.planes[0]
     figures = _figures(plane, black, bright)
     frames = (black.frames, 0 if bright is None else bright.frames)
-    return Patterns(step.iso, offsets, responses, detrend, frames, figures), (black, bright)
+    found = Patterns(step.iso, offsets, responses, detrend, frames, figures)
+    return found, (black, bright), flat if detrend != "none" else None
 
 
 def _line_variances(step: IsoStep) -> dict[str, tuple[float, float]]:
@@ -228,9 +238,7 @@ def _figures(plane: str, black: StackStatistics, bright: StackStatistics | None)
     return PatternFigures(plane, spectra, {axis: profile(mean, axis) for axis in ("row", "column")}, histogram(mean), flat)
 
 
-def _standard(
-    steps: Sequence[IsoStep], stacks: tuple[StackStatistics | None, StackStatistics | None], patterns: Patterns | None
-) -> dict[str, Emva1288]:
+def _standard(steps: Sequence[IsoStep], stacks: Stacks, patterns: Patterns | None) -> dict[str, Emva1288]:
     """The numbers of the standard, at the ISO of the stacks, or else at the lowest with photon transfer."""
     wanted = [s for s in steps if s.transfer and (patterns is None or s.iso == patterns.iso)]
     if not wanted:

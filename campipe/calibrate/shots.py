@@ -26,6 +26,7 @@ class Shot:
     level         mean above black, DN: of two flats alike it is the same
     photons       mean number per pixel, where the light was measured
     temperature   of the sensor, C, where known
+    cct           colour temperature of a chart's light, K, where known
     """
 
     name: str
@@ -36,6 +37,7 @@ class Shot:
     level: float = 0.0
     photons: float | None = None
     temperature: float | None = None
+    cct: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

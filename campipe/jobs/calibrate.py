@@ -67,6 +67,11 @@ class Calibrated:
             for words, patterns in (("DSNU", c.patterns.dsnu), ("PRNU", c.patterns.prnu)):
                 if patterns:
                     rows.append((words, str(combined([p.total for p in patterns.values()]))))
+        for chart in c.charts:
+            balance = f"white balance {chart.colour.red.value:.4g}, {chart.colour.blue.value:.4g}"
+            rows.append((f"chart at {chart.cct:g} K", f"{balance}, CIEDE2000 {chart.colour.mean_held_out} held out"))
+        if c.shading is not None:
+            rows.append(("light in the corners", str(c.shading.corner)))
         if c.stages is not None and c.stages.switch is not None:
             rows.append(("conversion gain", f"switches between ISO {c.stages.switch[0]:g} and {c.stages.switch[1]:g}"))
         return rows
@@ -89,7 +94,7 @@ def calibrate(
         if path is not None and path.suffix.lower() != suffix:
             raise RawFileError(f"a {'profile' if suffix == '.toml' else 'report'} is a {suffix} file, but {path} was asked for")
     found = find_files(folder, progress)
-    calibration = measure_camera([shot for shot in found.shots if shot.kind != "chart"], progress)
+    calibration = measure_camera(found.shots, progress)
     first = next(shot for shot in found.shots if shot.kind != "chart").load()
     name = title or found.manifest.camera or first.capture.camera or folder.resolve().name
     if calibration.gains is None and all(step.dark is None for step in calibration.steps):

@@ -156,7 +156,7 @@ def _sorted(seen: Sequence[tuple[Path, str, Rule, Frame, Look]], manifest: Manif
         seconds = 0.0 if capture.seconds is None else round(float(capture.seconds), 9)
         level = float(seen_as.level.mean()) - black
         loader = _loader(path, manifest, rule)
-        shots.append(Shot(name, kind, loader, iso, seconds, level, rule.photons, rule.temperature))
+        shots.append(Shot(name, kind, loader, iso, seconds, level, rule.photons, rule.temperature, rule.cct))
     return shots, why, problems
 
 

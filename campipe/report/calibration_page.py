@@ -42,6 +42,7 @@ def calibration_page(
         lambda: _current(calibration),
         lambda: "" if calibration.patterns is None else _patterns(calibration.patterns),
         lambda: _isos(calibration),
+        lambda: _pictures(calibration),
         lambda: _profile(profile),
         lambda: _files(why, command),
     ]
@@ -282,6 +283,25 @@ def _fitted(calibration: Calibration, step: IsoStep) -> float:
     k = step.gain.value
     part = next((p for p in reversed(calibration.stages.segments) if k >= 0.999 * p.first), calibration.stages.segments[0])
     return part.sigma(k) / k
+
+
+def _pictures(calibration: Calibration) -> str:
+    """Colour and shading."""
+    parts = []
+    if calibration.charts:
+        rows = [
+            [escape(c.name), f"{c.cct:g}{'' if c.known else ' (assumed)'}", *map(_cell, (c.colour.red, c.colour.blue))]
+            + [_cell(c.colour.mean_difference), _cell(c.colour.mean_held_out)]
+            for c in calibration.charts
+        ]
+        heads = ["chart", "light, K", "gain of red", "gain of blue", "CIEDE2000, fitted", "held out"]
+        words = "White balance from the grey patches, and a matrix. Held out: each half of the patches by the matrix of the other half."
+        parts += [page.paragraph(words), page.table(heads, rows)]
+    if calibration.shading is not None:
+        s = calibration.shading
+        words = f"The lens leaves {s.corner} of the light in the corners; a polynomial is off by {100 * s.residual:.2g} % rms."
+        parts.append(page.paragraph(words))
+    return page.section("Colour and lens", *parts) if parts else ""
 
 
 def _profile(profile: ProfileFile) -> str:
