@@ -60,7 +60,7 @@ def test_no_switch_is_found_where_there_is_none():
 
 
 def test_one_step_that_lies_low_is_no_switch():
-    sigmas = [row.sigma * (0.7 if i == 6 else 1.0) for i, row in enumerate(made_up(switch=12))]
+    sigmas = [row.sigma * (0.6 if i == 6 else 1.0) for i, row in enumerate(made_up(switch=12))]
     assert sigmas[6] < 0.9 * sigmas[5]
     assert conversion_switch([row.gain for row in made_up()], sigmas) is None
 
