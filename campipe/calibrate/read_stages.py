@@ -100,32 +100,48 @@ def _criterion(residuals: list[float], counts: list[int], numbers: int) -> float
 
 
 def _fit(k: np.ndarray, s: np.ndarray) -> Stages:
-    from scipy.optimize import least_squares
-
-    y = np.log(s)
-
-    def rest(p: np.ndarray) -> np.ndarray:
-        return np.logaddexp(2 * (p[0] + np.log(k)), 2 * p[1]) / 2 - y
-
-    starts = [np.array([math.log(s[-1] / k[-1]) + a, y[0] + b]) for a in (0.0, -2.0) for b in (0.0, -2.0)]
-    # A stage that is not seen has no lower end to its logarithm.
-    ends = (np.full(2, -14.0), np.full(2, 14.0))
-    fit = min((least_squares(rest, np.clip(p, -13, 13), bounds=ends) for p in starts), key=lambda f: f.cost)
+    x, y = np.log(k), np.log(s)
+    starts = [np.array([y[-1] - x[-1] + a, y[0] + b]) for a, b in ((-0.2, -0.2),)]
+    p, rest, slopes = min((_solved(x, y, start) for start in starts), key=lambda found: float(found[1] @ found[1]))
     freedom = max(len(k) - 2, 1)
-    scatter = 2 * fit.cost / freedom
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * scatter
-    pre, post = np.exp(fit.x)
-    slope, bias = np.polyfit(np.log(k), y, 1) if len(k) > 1 else (0.0, float(y[0]))
+    covariance = np.linalg.pinv(slopes.T @ slopes) * (rest @ rest) / freedom
+    slope, bias = np.polyfit(x, y, 1)
     return Stages(
         float(k[0]),
         float(k[-1]),
-        _stage(pre, covariance[0, 0], "e-", freedom, float(np.abs(fit.jac[:, 0]).max())),
-        _stage(post, covariance[1, 1], "DN", freedom, float(np.abs(fit.jac[:, 1]).max())),
-        float(np.sqrt(np.mean(fit.fun**2))),
-        float(np.sqrt(np.mean((slope * np.log(k) + bias - y) ** 2))),
+        _stage(math.exp(p[0]), covariance[0, 0], "e-", freedom, float(slopes[:, 0].max())),
+        _stage(math.exp(p[1]), covariance[1, 1], "DN", freedom, float(slopes[:, 1].max())),
+        float(np.sqrt(np.mean(rest**2))),
+        float(np.sqrt(np.mean((slope * x + bias - y) ** 2))),
         float(slope),
         float(bias),
     )
+
+
+def _solved(x: np.ndarray, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logarithms of both stages by Levenberg and Marquardt's steps, what is left, and its slopes (n, 2)."""
+
+    def at(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        share = 1 / (1 + np.exp(np.clip(2 * (p[1] - p[0] - x), -60, 60)))
+        return np.logaddexp(2 * (p[0] + x), 2 * p[1]) / 2 - y, np.stack([share, 1 - share], 1)
+
+    damping, (rest, slopes) = 1e-3, at(p)
+    for _ in range(100):
+        normal = slopes.T @ slopes
+        step = -np.linalg.solve(normal + damping * (np.diag(np.diag(normal)) + 1e-9 * np.eye(2)), slopes.T @ rest)
+        # A stage that is not seen has no lower end to its logarithm.
+        moved = np.clip(p + np.clip(step, -1, 1), -14, 14)
+        trial = at(moved)
+        if trial[0] @ trial[0] <= rest @ rest:
+            done = np.abs(moved - p).max() < 1e-6
+            p, (rest, slopes), damping = moved, trial, damping / 5
+            if done:
+                break
+        else:
+            damping *= 10
+            if damping > 1e4:
+                break
+    return p, rest, slopes
 
 
 def _stage(value: float, variance: float, unit: str, freedom: float, weight: float) -> Estimate:
