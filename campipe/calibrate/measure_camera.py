@@ -235,7 +235,10 @@ def _figures(plane: str, black: StackStatistics, bright: StackStatistics | None)
         relative = trendless(difference, "high-pass") / difference.mean()
         flat = histogram(relative)
         spectra.update({f"flat, along {axis}s": spectrogram(trendless(difference, "quadratic"), axis) for axis in ("row", "column")})
-    return PatternFigures(plane, spectra, {axis: profile(mean, axis) for axis in ("row", "column")}, histogram(mean), flat)
+    # Averages of whole numbers lie on a grid of 1 / frames, which bins must not be as narrow as.
+    bins = int(min(256, max(16, float((mean - mean.mean()).abs().max()) * black.frames / 2)))
+    profiles = {axis: profile(mean, axis) for axis in ("row", "column")}
+    return PatternFigures(plane, spectra, profiles, histogram(mean, bins), flat)
 
 
 def _standard(steps: Sequence[IsoStep], stacks: Stacks, patterns: Patterns | None) -> dict[str, Emva1288]:

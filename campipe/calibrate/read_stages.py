@@ -62,28 +62,29 @@ def read_stages(gain: Sequence[float], sigma: Sequence[Estimate | float], at: Se
     sigma   DN, standard deviation of the read noise, without rounding
     at      what to name the points by, such as their ISO; None: the gain
 
-    Least squares of ln(sigma), since errors of noise are relative; standard errors from the scatter about the fit. Every place with three
+    Least squares of ln(sigma), since errors of noise are relative; standard errors from the scatter about the fit, or from the errors of
+    sigma where these are larger. Every place with three
     points on either side is tried as a switch, which lowers the noise; the Bayesian information criterion (Schwarz, Annals of Statistics
     6, 1978) says whether four numbers and a place are worth it, against two stages and against a line of logarithms. Upper limits among
     sigma are left out.
     """
     names = list(gain if at is None else at)
     rows = sorted(
-        (float(k), float(s.value if isinstance(s, Estimate) else s), float(name))
+        (float(k), float(s.value if isinstance(s, Estimate) else s), float(name), _relative(s))
         for k, s, name in zip(gain, sigma, names, strict=True)
         if not (isinstance(s, Estimate) and s.bound)
     )
     if len(rows) < _LEAST:
         raise CampipeError(f"two stages of read noise need {_LEAST} gains or more, but {len(rows)} with measured noise came")
-    k, s, name = (np.array(column) for column in zip(*rows, strict=True))
+    k, s, name, own = (np.array(column) for column in zip(*rows, strict=True))
     if min(k) <= 0 or min(s) <= 0:
         raise CampipeError(f"gains and noise are above 0, but {min(k):g} DN/e- and {min(s):g} DN came")
-    whole = _fit(k, s)
+    whole = _fit(k, s, own)
     best, advantage, place = (whole,), -math.inf, None
     # A law without a switch that two stages do not describe must not pass for one with a switch.
     single = min(_criterion([whole.residual], [len(k)], 2), _criterion([whole.log_linear], [len(k)], 2))
     for i in range(_LEAST, len(k) - _LEAST + 1):
-        pair = (_fit(k[:i], s[:i]), _fit(k[i:], s[i:]))
+        pair = (_fit(k[:i], s[:i], own[:i]), _fit(k[i:], s[i:], own[i:]))
         gained = single - _criterion([f.residual for f in pair], [i, len(k) - i], 5)
         if gained > advantage and pair[1].sigma(k[i]) < pair[0].sigma(k[i]):
             advantage, place = gained, i
@@ -99,12 +100,20 @@ def _criterion(residuals: list[float], counts: list[int], numbers: int) -> float
     return n * math.log(mean) + numbers * math.log(n)
 
 
-def _fit(k: np.ndarray, s: np.ndarray) -> Stages:
+def _relative(sigma: Estimate | float) -> float:
+    """Relative standard error, 0 where it is not known."""
+    return sigma.error / sigma.value if isinstance(sigma, Estimate) and math.isfinite(sigma.error) and sigma.value > 0 else 0.0
+
+
+def _fit(k: np.ndarray, s: np.ndarray, own: np.ndarray) -> Stages:
     x, y = np.log(k), np.log(s)
-    starts = [np.array([y[-1] - x[-1] + a, y[0] + b]) for a, b in ((-0.2, -0.2),)]
+    starts = [np.array([y[-1] - x[-1] + a, y[0] + b]) for a, b in ((-0.2, -0.2), (0.0, -2.0), (-2.0, 0.0))]
     p, rest, slopes = min((_solved(x, y, start) for start in starts), key=lambda found: float(found[1] @ found[1]))
-    freedom = max(len(k) - 2, 1)
-    covariance = np.linalg.pinv(slopes.T @ slopes) * (rest @ rest) / freedom
+    freedom: float = max(len(k) - 2, 1)
+    # Few points scatter too little by chance as easily as too much.
+    scatter, stated = float(rest @ rest) / freedom, float(np.mean(own**2))
+    covariance = np.linalg.pinv(slopes.T @ slopes) * max(scatter, stated)
+    freedom = freedom if scatter > stated else math.inf
     slope, bias = np.polyfit(x, y, 1)
     return Stages(
         float(k[0]),

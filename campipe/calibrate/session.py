@@ -22,6 +22,8 @@ from campipe.calibrate.shots import Series, Shot, series
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 
+_MOSTLY = 0.5  # part of the dark variance from behind the gain that leaves no shape to be seen
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -173,13 +175,17 @@ def measure_shape(iso: float, walk: Walk, normal: float = 0.0) -> Estimate | Non
     """Tukey-lambda shape of the read noise at one ISO, all planes together, from the darks of the shortest exposure.
 
     normal   DN, what comes behind the gain, which is normal; see `campipe.calibrate.read_shape.read_shape`
-    returns  None where there are too few darks, or where the converter is all that is seen
+    returns  None where there are too few darks, where the converter is all that is seen, and where most of the variance comes from behind
+             the gain, so that the shape before it cannot be told
     """
     groups = [g for g in series([s for s in walk.shots if s.iso == iso], "dark") if len(g) >= 4]
     if not groups:
         return None
     try:
-        shapes = [found.shape for found in read_shape(dark_statistics(walk.frames(groups[0])), normal=normal)]
+        statistics = dark_statistics(walk.frames(groups[0]))
+        if normal**2 > _MOSTLY * float(statistics.variance.mean()):
+            return None
+        shapes = [found.shape for found in read_shape(statistics, normal=normal)]
     except CampipeError:
         return None
     return combined(shapes)
