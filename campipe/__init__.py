@@ -51,7 +51,7 @@ _HOME = {
     "register": "campipe.recipe",
     "collate": "campipe.synth",
 }
-_ROOMS = ("blocks", "isp", "measure", "optics", "report", "scenes", "sensor")
+_ROOMS = ("blocks", "isp", "measure", "optics", "report", "scenes", "sensor", "testing")
 
 __all__ = [
     "Camera",
@@ -84,6 +84,7 @@ __all__ = [
     "report",
     "scenes",
     "sensor",
+    "testing",
     "write",
 ]
 

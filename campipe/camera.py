@@ -28,6 +28,16 @@ _MEASURED = tuple(f"sensor.{name}" for name in REPLACED)  # whose numbers measur
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear Rec. 709 R, G and B; ITU-R BT.709
 
 
+def dark_frames_of(folder: str | Path) -> DarkFrames:
+    """The library of a folder of dark raw files; a file that is no raw, or of another ISO, size or pattern, is an error."""
+    from campipe.io.raw import read_raw
+
+    files = sorted(f for f in Path(folder).iterdir() if f.is_file() and not f.name.startswith(".")) if Path(folder).is_dir() else []
+    if not files:
+        raise CampipeError(f"dark frames come from a folder of raw files, but there is none in {str(folder)!r}")
+    return DarkFrames.of(read_raw(file) for file in files)
+
+
 def cameras() -> list[str]:
     """Names of the cameras that ship with campipe."""
     return profile_names()
@@ -80,13 +90,7 @@ class Camera(torch.nn.Module):
         It photographs at the ISO of the library, and at no other; exposure time changes nothing any more.
         """
         if not isinstance(library, DarkFrames):
-            folder = Path(library)
-            files = sorted(f for f in folder.iterdir() if f.is_file()) if folder.is_dir() else []
-            if not files:
-                raise CampipeError(f"dark frames come from a folder of raw files, but there is none in {str(library)!r}")
-            from campipe.io import read_raw
-
-            library = DarkFrames.of(read_raw(f) for f in files)
+            library = dark_frames_of(library)
         low, high = self.profile.iso_range
         if not low <= library.iso <= high:
             raise CampipeError(f"{self.name} has ISO {low:g} to {high:g}, but the dark frames were taken at ISO {library.iso:g}")

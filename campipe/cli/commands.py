@@ -182,17 +182,24 @@ def bench(
     megapixels: Annotated[float, typer.Option(help="Size of the frame, in 1e6 pixels.")] = 12.0,
     rounds: Annotated[int, typer.Option(help="Turns that each contender takes; the median counts.")] = 5,
     isp: Annotated[bool, typer.Option("--isp", help="Measure developing, beside LibRaw and colour-demosaicing.")] = False,
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure photon transfer of 100 pairs of files, on two threads.")] = False,
 ) -> None:
-    """Measure the sensor's speed and memory beside NumPy, torch, GalSim and Pyxel, on one thread, in one run; or the developing's."""
+    """Measure the sensor's speed and memory beside NumPy, torch, GalSim and Pyxel, on one thread, in one run; or developing's."""
     from campipe.jobs.bench import as_json
     from campipe.jobs.bench import bench as job
-    from campipe.jobs.bench_goals import goals, isp_goals
+    from campipe.jobs.bench_calibrate import bench_calibrate
+    from campipe.jobs.bench_goals import calibrate_goals, goals, isp_goals
     from campipe.jobs.bench_isp import bench_isp
 
     screen = Screen()
     with screen.progress("measuring") as progress:
-        rows = (bench_isp if isp else job)(megapixels, rounds, progress)
+        if calibrate:
+            rows = bench_calibrate(megapixels=megapixels, rounds=rounds, progress=progress)
+            found = calibrate_goals(rows)
+        else:
+            rows = (bench_isp if isp else job)(megapixels, rounds, progress)
+            found = isp_goals(rows) if isp else goals(rows, megapixels)
     if json:
         screen.say(as_json(rows))
     else:
-        screen.bench(rows, isp_goals(rows) if isp else goals(rows, megapixels))
+        screen.bench(rows, found)

@@ -55,6 +55,15 @@ def goals(rows: list[Row], megapixels: float) -> list[Goal]:
     return found
 
 
+def calibrate_goals(rows: list[Row]) -> list[Goal]:
+    """Photon transfer of 100 pairs of 12 megapixels within a minute and a gigabyte."""
+    found = []
+    for row in rows:
+        found.append(_goal(f"{row.job}, {row.who}", "at most 60", row.seconds, lambda v: v <= 60, " s"))
+        found.append(_goal(f"peak memory, {row.who}", "at most 1000", row.peak_megabytes, lambda v: v <= 1000, " MB"))
+    return found
+
+
 def isp_goals(rows: list[Row]) -> list[Goal]:
     """Compare one bench of developing with the goals. Who is faster is told by seconds, both to 8 bits per channel."""
     jobs = (DEVELOP, DEMOSAICK, DENOISE)

@@ -30,6 +30,7 @@ def build(document: Document, marked: Marked) -> Plan:
         downscale=numbers.prior(photo.downscale, whole),
         flip=photo.flip,
         pattern=document.pattern,
+        dark_frames=document.dark_frames,
         parts=tuple(_part(written, marked, ("stages", i)) for i, written in enumerate(document.stages)),
         **{what: None if (v := getattr(scene, what)) is None else numbers.prior(v) for what in ("cct", "tone", "brightness")},
         **{what: None if (v := getattr(exposure, what)) is None else numbers.prior(v) for what in ("iso", "ev", "ratio", "seconds")},

@@ -113,6 +113,7 @@ class Document(Strict):
     camera: Annotated[Any, _discrete(name)]
     serial: Annotated[Any, _discrete(whole, 0)] = 0
     pattern: Annotated[StrictStr, AfterValidator(patterns.check)] | None = None
+    dark_frames: StrictStr | None = None
     photo: Photo = Photo()
     scene: Scene = Scene()
     exposure: Exposure = Exposure()

@@ -18,7 +18,7 @@ from campipe.core.stage import Stage
 from campipe.synth.numbers import resolve
 from campipe.synth.photos import Photos
 from campipe.synth.sample import Sample
-from campipe.synth.shoot import light_path, load_camera, shoot
+from campipe.synth.shoot import light_path, load_camera, load_dark_frames, shoot
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ class Plan:
     downscale    whole factor by which the scene's light is averaged down, at most; less where the photo has no room for it
     flip         True: every other sample is mirrored left to right
     pattern      colour filters at the sample's pixel (0, 0); None: as at the sensor's
-    iso          None: the lowest
+    iso          None: that of the dark frames, or the lowest
     ev           stops relative to the metered exposure
     ratio        instead of ev: how many times less light than metered
     seconds      s
     cct          K, tone, brightness: how the photo is undone; None: the camera's own prior
+    dark_frames  folder of measured dark frames that stand for the dark noise (`Camera.with_dark_frames`), at their ISO only; None: the
+                 profile's noise
     parts        further stages
     """
 
@@ -68,6 +70,7 @@ class Plan:
     cct: Any = None
     tone: Any = None
     brightness: Any = None
+    dark_frames: str | None = None
     parts: tuple[Part, ...] = field(default=())
 
     def draw(self, index: int, seed: int = 0) -> dict[str, Any]:
@@ -103,7 +106,8 @@ class Plan:
     def camera_for(self, parameters: Mapping[str, Any]) -> Camera:
         """The individual camera of a sample, with this plan's stages in its light path."""
         camera = load_camera(parameters["camera"], int(parameters["serial"]))
-        return light_path(camera, self.parts, parameters["stages"]) if self.parts else camera
+        camera = light_path(camera, self.parts, parameters["stages"]) if self.parts else camera
+        return camera if self.dark_frames is None else camera.with_dark_frames(load_dark_frames(self.dark_frames))
 
     def _unprocess(self, what: str, camera: str) -> Any:
         """Prior of a number with which the photo is undone."""
@@ -111,7 +115,11 @@ class Plan:
         return Uniform(*getattr(load_camera(camera).profile.priors, what)) if own is None else own
 
     def _draw_exposure(self, camera: str, key: Key) -> dict[str, float]:
-        iso = load_camera(camera).profile.iso_range[0] if self.iso is None else resolve(self.iso, key.fold("iso"), camera)
+        if self.iso is not None:
+            iso = resolve(self.iso, key.fold("iso"), camera)
+        else:
+            own = None if self.dark_frames is None else load_dark_frames(self.dark_frames).iso
+            iso = own or load_camera(camera).profile.iso_range[0]
         drawn = {"iso": float(iso), "seconds": float(resolve(self.seconds, key.fold("seconds"), camera))}
         if self.ratio is None:
             return {**drawn, "ev": float(resolve(self.ev, key.fold("ev"), camera))}

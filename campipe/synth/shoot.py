@@ -10,13 +10,14 @@ import numpy as np
 import torch
 import torch.nn.functional as nn
 
-from campipe.camera import Camera
+from campipe.camera import Camera, dark_frames_of
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.core.pipeline import Pipeline
 from campipe.core.random import Key
 from campipe.core.stage import Stage
+from campipe.sensor.dark_frames import DarkFrames
 from campipe.synth.photos import Photos
 from campipe.synth.sample import Sample
 
@@ -31,6 +32,12 @@ PLACES = ("scene", "photons", "rate", "electrons", "analog", "dn")
 def load_camera(name: str, serial: int = 0) -> Camera:
     """A camera, kept for the next sample; nobody changes it."""
     return Camera(load_camera(name).profile, serial) if serial else Camera.load(name)
+
+
+@lru_cache(maxsize=4)
+def load_dark_frames(folder: str) -> DarkFrames:
+    """The library of a folder, kept for the next sample."""
+    return dark_frames_of(folder)
 
 
 def shoot(plan: Plan, parameters: Mapping[str, Any], photos: Photos) -> Sample:

@@ -14,6 +14,7 @@ from campipe.camera import Camera
 from campipe.core.errors import CampipeError, RawFileError, ShapeError
 from campipe.core.frame import Frame
 from campipe.core.random import Key
+from campipe.io.files import write
 from campipe.recipe import Recipe
 from campipe.synth import Photos, Sample, collate
 
@@ -188,3 +189,25 @@ def test_wrong_numbers_and_places_are_refused(tiny, folder, tmp_path):
         tiny.dataset(folder, count=3)[3]
     with pytest.raises(CampipeError, match=r"sample 0 \(.*\.png with sony-a7s2\).*ISO"):
         tiny.apply({**tiny.draw(0), "camera": "sony-a7s2", "iso": 1.0}, folder)
+
+
+def test_a_recipe_takes_its_dark_noise_from_a_folder_of_dark_frames(folder, tmp_path):
+    camera = Camera.load("rpi-imx477")
+    for number in range(4):
+        dark = camera.at(800.0)["sensor"].expose(torch.zeros(1, 1, 96, 120), seconds=0.01, key=Key(number))
+        write(tmp_path / f"{number}.dng", dark.replace((dark.data + 3).round(), iso=torch.tensor([800.0])))
+    text = "recipe: 1\ncamera: rpi-imx477\nphoto: {crop: 24}\nexposure: {ev: -20}\n"
+    measured = Recipe.parse(f"{text}dark_frames: {tmp_path}\n", "measured.yaml")
+    samples = [measured.sample(i, images=folder) for i in range(12)]
+    assert {s.parameters["iso"] for s in samples} == {800.0}  # that of the frames, since the recipe says none
+    assert same(measured.sample(3, images=folder), samples[3])
+    values = torch.cat([s.noisy.data.flatten() for s in samples])
+    # Their noise without their level, which is 3 DN too high: 3 e- and rows of 0.3 e- at 3.83 DN/e-, DSNU of 1 e-
+    k = float(camera.profile.at_iso(800)["gain"])
+    variance = k * k * (9 + 0.09 + 1) + 1 / 12
+    assert float(values.mean()) == pytest.approx(256, abs=5 * (variance / len(values) * 4) ** 0.5)
+    assert float(values.var()) == pytest.approx(variance, rel=0.1)
+    with pytest.raises(CampipeError, match="ISO 800"):
+        Recipe.parse(f"{text.replace('ev: -20', 'ev: 0, iso: 400')}dark_frames: {tmp_path}\n", "other.yaml").sample(0, images=folder)
+    with pytest.raises(CampipeError, match="nowhere"):
+        Recipe.parse(f"{text}dark_frames: nowhere\n", "none.yaml").sample(0, images=folder)
