@@ -137,8 +137,9 @@ def _summary(name: str, one: Tensor, two: Tensor) -> NoiseSummary:
     down = float((rest[1:] * rest[:-1]).mean()) / power + 1 / rows
     n = rows * columns
     shares = ((d, n), (row, rows), (column, columns))
-    half = [float(part.square().sum()) / (count - 1) / 2 for part, count in shares]
-    return NoiseSummary(name, counts, lowest, float((one.mean() + two.mean()) / 2), *half, across, down, (rows, columns), 1)
+    variance, of_rows, of_columns = (float(part.square().sum()) / (count - 1) / 2 for part, count in shares)
+    level = float((one.mean() + two.mean()) / 2)
+    return NoiseSummary(name, counts, lowest, level, variance, of_rows, of_columns, across, down, (rows, columns), 1)
 
 
 def _joined(summaries: list[NoiseSummary]) -> NoiseSummary:
@@ -149,8 +150,8 @@ def _joined(summaries: list[NoiseSummary]) -> NoiseSummary:
     for s in summaries:
         counts[s.lowest - lowest : s.lowest - lowest + len(s.counts)] += s.counts
     names = ("mean", "variance", "row", "column", "across", "down")
-    means = [float(np.mean([getattr(s, name) for s in summaries])) for name in names]
-    return NoiseSummary(summaries[0].plane, counts, lowest, *means, summaries[0].size, len(summaries))
+    means = {name: float(np.mean([getattr(s, name) for s in summaries])) for name in names}
+    return NoiseSummary(summaries[0].plane, counts, lowest, **means, size=summaries[0].size, pairs=len(summaries))
 
 
 def _gap(real: NoiseSummary, other: NoiseSummary) -> Gap:

@@ -59,19 +59,21 @@ class OddPixels:
 def hot_pixels(statistics: DarkStatistics, *, false_alarm: float = 1e-2) -> OddPixels:
     """Pixels whose dark signal stands out from their plane.
 
-    What the middle half of each row and column has in common is taken off the mean of the frames first. What is left counts from z
-    deviations on, 1.4826 times the median distance from the median (Rousseeuw and Croux, J. American Statistical Association 88, 1993),
-    with z such that `false_alarm` is the probability that any of all pixels of a normal law lies so far off, on either side; it is
-    Student's, for the error of the distance. The dark signal of real sensors has a longer tail than that: what is found is that tail.
+    What the pixels of each row and column have in common, but for those that stand out, is taken off the mean of the frames first. What
+    is left counts from z deviations on, 1.4826 times the median distance from the median (Rousseeuw and Croux, J. American Statistical
+    Association 88, 1993), with z such that `false_alarm` is the probability that any of all pixels of a normal law lies so far off, on
+    either side; it is Student's, for the error of the distance. The dark signal of real sensors has a longer tail than that: what is
+    found is that tail.
     """
     rest = torch.empty_like(statistics.mean)
     th, tw = statistics.tile
     for p, plane in enumerate(statistics.planes):
         i, j = divmod(p, tw)
-        even = plane.mean - _middle(plane.mean, 1)
-        rest[i::th, j::tw] = even - _middle(even, 0)
+        rest[i::th, j::tw] = _without_lines(plane.mean)
     floor = torch.tensor([math.sqrt(float(p.variance.median()) / statistics.frames) / 2 for p in statistics.planes])
-    return _odd(rest, statistics.tile, false_alarm, floor)
+    # A pixel that stands out is compared with the mean of the others of its lines, and they have lost a share to their own means.
+    taken = math.prod(size / max(size - 1, 1) for size in statistics.planes[0].mean.shape)
+    return _odd(rest, statistics.tile, false_alarm, floor, taken)
 
 
 def odd_under_light(flat: Frame, *, false_alarm: float = 1e-2) -> OddPixels:
@@ -98,6 +100,16 @@ def odd_under_light(flat: Frame, *, false_alarm: float = 1e-2) -> OddPixels:
     return _odd(data[0, 0] / median - 1, tile, false_alarm, torch.zeros(tile[0] * tile[1]))
 
 
+def _without_lines(values: Tensor) -> Tensor:
+    """Values less the means of their rows and columns, which pixels beyond 3.5 deviations have no part in."""
+    rest = values - _middle(values, 1)
+    rest = rest - _middle(rest, 0)
+    # The middle half pulls its mean to itself, and so looks narrower than it is, by several per cent of small planes; all pixels do not.
+    spread = 1.4826 * float((rest - rest.median()).abs().median())
+    lines = torch.where(rest.abs() > 3.5 * spread, values - rest, values)
+    return values - lines.mean(1, keepdim=True) - lines.mean(0, keepdim=True) + lines.mean()
+
+
 def _middle(values: Tensor, dim: int) -> Tensor:
     """Mean of the middle half along an axis, which stays: as a mean without what stands out."""
     ordered = values.sort(dim).values
@@ -105,8 +117,12 @@ def _middle(values: Tensor, dim: int) -> Tensor:
     return ordered.narrow(dim, size // 4, size - 2 * (size // 4)).mean(dim, keepdim=True)
 
 
-def _odd(rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor) -> OddPixels:
-    """What of each plane lies beyond the threshold; `floor` is the least deviation of a plane that is believed."""
+def _odd(rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor, taken: float = 1.0) -> OddPixels:
+    """What of each plane lies beyond the threshold.
+
+    floor   the least deviation of a plane that is believed
+    taken   deviation of a pixel that stands out, over that of the others
+    """
     from scipy.stats import t
 
     threshold = torch.empty(tile[0] * tile[1], dtype=torch.float64)
@@ -116,9 +132,8 @@ def _odd(rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor)
         i, j = divmod(p, tile[1])
         plane = rest[i :: tile[0], j :: tile[1]]
         median = plane.median()
-        # Lines that were taken off took a part of the spread, but not of what stands out; 0.37 is the efficiency of the median distance.
-        taken = math.sqrt(math.prod(size / max(size - 1, 1) for size in plane.shape))
         spread = max(1.4826 * taken * float((plane - median).abs().median()), float(floor[p]))
+        # 0.37 is the efficiency of the median distance.
         z = float(t.isf(false_alarm / (2 * rest.numel()), max(1.0, 0.37 * plane.numel())))
         threshold[p] = z * spread
         centred[i :: tile[0], j :: tile[1]] = plane - median

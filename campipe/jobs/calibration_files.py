@@ -88,7 +88,7 @@ def load(path: Path, manifest: Manifest, rule: Rule) -> Frame:
     said: dict[str, Any] = {"seconds": rule.seconds, "iso": rule.iso}
     said.update(black_level=manifest.black_level, white_level=manifest.white_level)
     changes = {name: torch.tensor([float(value)]) for name, value in said.items() if value is not None}
-    return frame.replace(**changes) if changes else frame
+    return frame.replace(capture=frame.capture.replace(**changes)) if changes else frame
 
 
 def _array(path: Path, manifest: Manifest) -> Frame:

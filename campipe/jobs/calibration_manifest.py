@@ -30,11 +30,11 @@ class Rule(BaseModel):
 
     files: str = "*"
     kind: Literal["dark", "flat", "chart"] | None = None
-    seconds: float | None = Field(None, ge=0)
-    iso: float | None = Field(None, gt=0)
-    photons: float | None = Field(None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+    iso: float | None = Field(default=None, gt=0)
+    photons: float | None = Field(default=None, ge=0)
     temperature: float | None = None
-    cct: float | None = Field(None, gt=0)
+    cct: float | None = Field(default=None, gt=0)
 
 
 class Manifest(BaseModel):
@@ -53,12 +53,12 @@ class Manifest(BaseModel):
 
     camera: str | None = None
     pattern: str | None = None
-    bits: int | None = Field(None, ge=8, le=16)
-    width: int | None = Field(None, gt=0)
-    height: int | None = Field(None, gt=0)
-    black_level: float | None = Field(None, ge=0)
-    white_level: float | None = Field(None, gt=0)
-    pixel_pitch: float | None = Field(None, gt=0)
+    bits: int | None = Field(default=None, ge=8, le=16)
+    width: int | None = Field(default=None, gt=0)
+    height: int | None = Field(default=None, gt=0)
+    black_level: float | None = Field(default=None, ge=0)
+    white_level: float | None = Field(default=None, gt=0)
+    pixel_pitch: float | None = Field(default=None, gt=0)
     shots: tuple[Rule, ...] = ()
 
     @field_validator("pattern")

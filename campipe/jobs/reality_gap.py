@@ -172,7 +172,7 @@ def _simulated(light: Tensor, model: Camera, shot: Shot, count: int, key: Key) -
     """Pairs of simulated frames of that light; they lie where the pattern of the camera begins."""
     sensor = model.at(shot.iso)["sensor"]
     for number in range(count):
-        yield tuple(  # type: ignore[misc]
+        yield tuple(
             sensor.expose(light, seconds=shot.seconds, key=key.fold(shot.name).fold(2 * number + i))  # type: ignore[operator]
             for i in range(2)
         )

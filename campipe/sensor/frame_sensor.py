@@ -240,8 +240,9 @@ class FrameSensor(Pipeline):
         white = (black + gain * cap).clamp_max(2.0**self.bits - 1).round().detach()
         noise = self._noise(numbers, black, white)
         if DARK in self._order:
-            span = white - black
-            noise = noise + torch.stack([torch.zeros_like(span), self[DARK].library.variance / span**2], 1)
+            measured, span = self[DARK], white - black
+            assert isinstance(measured, MeasuredDark)
+            noise = noise + torch.stack([torch.zeros_like(span), measured.library.variance / span**2], 1)
         serial = torch.full((frame.batch,), self.serial, device=frame.data.device)
         return {"white_level": white, "noise": noise, "serial": serial}
 

@@ -11,6 +11,7 @@ from campipe.camera import Camera
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Capture, Frame
 from campipe.core.random import Key
+from campipe.io.dng import write_dng
 from campipe.sensor import DarkFrames, FrameSensor
 
 SIDE = 96
@@ -157,6 +158,14 @@ def test_a_camera_photographs_with_them_at_their_iso(camera):
     assert plain.dark_frames is None and not torch.equal(plain.capture(scene(), iso=800, key=Key(1)).data, shot.data)
     black = Frame(torch.zeros(1, 3, 64, 64), "scene")
     assert float(changed.capture(black, key=Key(1)).data.var()) == pytest.approx(changed.dark_frames.variance + 1 / 12, rel=0.15)
+
+
+def test_a_folder_of_raw_files_serves_as_well(camera, tmp_path):
+    frames = taken(2, black=512.0)
+    for i in range(2):
+        write_dng(tmp_path / f"{i}.dng", frames.item(i))
+    read = camera[0].with_dark_frames(tmp_path).capture(scene(), key=Key(1))
+    assert torch.equal(read.data, camera[0].with_dark_frames(DarkFrames.of([frames])).capture(scene(), key=Key(1)).data)
 
 
 def test_another_iso_is_refused(camera):
