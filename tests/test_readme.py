@@ -46,7 +46,17 @@ def test_the_python_of_a_page_runs_in_order_beside_a_photo(page, tmp_path, monke
         assert abs(ours - 11) < 6 * 7 / 100
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_the_python_of_the_page_on_calibration_finds_what_went_in(capsys):
+    (source,) = blocks("docs/calibration.md", "python")
+    names: dict[str, object] = {}
+    exec(compile(source, "docs/calibration.md", "exec"), names)
+    found = names["found"]
+    for number, truth in ((found.gain, 0.2), (found.dark_noise, 3.0), (found.quantum_efficiency, 0.6)):  # type: ignore[attr-defined]
+        assert abs(number.value - truth) < 5 * number.error
+    assert "DN/e-" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", (*PAGES, "docs/calibration.md"))
 def test_the_commands_of_a_page_name_options_that_there_are(page):
     import typer
 
