@@ -152,13 +152,16 @@ def _plane(plane: DarkPlane, whole: bool, normal: float) -> ReadShape:
     likelihood = _Likelihood(centres, width, normal**2, share)
     total = counts.sum(0)
 
-    best = np.array([0.05, math.log(math.sqrt(left))])
-    for _ in range(30):
+    # From the side of heavy tails: a law of shape above 0 ends, and values beyond its end tell it little of where to go.
+    best, last, pace = np.array([-0.1, math.log(math.sqrt(left))]), np.zeros(2), 1.0
+    for _ in range(40):
         slopes = likelihood.slopes(best)
         step = np.linalg.solve((slopes * total) @ slopes.T, slopes @ total)
-        best = best + step * min(1.0, 0.15 / max(np.abs(step)))
+        # Where the law is not quite that of the values, scoring can step to and fro about the best.
+        pace, last = pace / 2 if step @ last < -0.5 * last @ last else pace, step
+        best = best + step * min(pace, 0.15 / max(np.abs(step)))
         best[0] = min(max(best[0], _LOWEST), _HIGHEST)
-        if np.abs(step).max() < 1e-6:
+        if np.abs(step).max() < 1e-5:
             break
     return _reported(plane.name, best, _covariance(counts, likelihood.slopes(best)), total, centres, outliers)
 

@@ -107,8 +107,7 @@ def _relative(sigma: Estimate | float) -> float:
 
 def _fit(k: np.ndarray, s: np.ndarray, own: np.ndarray) -> Stages:
     x, y = np.log(k), np.log(s)
-    starts = [np.array([y[-1] - x[-1] + a, y[0] + b]) for a, b in ((-0.2, -0.2), (0.0, -2.0), (-2.0, 0.0))]
-    p, rest, slopes = min((_solved(x, y, start) for start in starts), key=lambda found: float(found[1] @ found[1]))
+    p, rest, slopes = _solved(x, y, _start(x, y))
     freedom: float = max(len(k) - 2, 1)
     # Few points scatter too little by chance as easily as too much.
     scatter, stated = float(rest @ rest) / freedom, float(np.mean(own**2))
@@ -125,6 +124,16 @@ def _fit(k: np.ndarray, s: np.ndarray, own: np.ndarray) -> Stages:
         float(slope),
         float(bias),
     )
+
+
+def _start(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Logarithms of both stages, near the best: of all ratios of them that points can tell, the one whose curve has the shape of the points;
+    its height is then the mean of what is left."""
+    ratio = np.linspace(x[0] - 3, x[-1] + 3, 4 * math.ceil(x[-1] - x[0]) + 25)
+    left = y - np.logaddexp(2 * x, 2 * ratio[:, None]) / 2
+    i = int(left.var(1).argmin())
+    height = float(left[i].mean())
+    return np.array([height, height + ratio[i]])
 
 
 def _solved(x: np.ndarray, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
