@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -90,6 +91,13 @@ def tukey_quantile(u: np.ndarray, shape: float) -> np.ndarray:
     return a - b if abs(shape) < 1e-12 else (np.expm1(shape * a) - np.expm1(shape * b)) / shape
 
 
+@lru_cache(8)
+def _quantiles(shape: float) -> tuple[np.ndarray, float]:
+    """Quantiles at the table's rows, and their law's standard deviation."""
+    a, b = -np.logaddexp(0.0, -_LOGIT), -np.logaddexp(0.0, _LOGIT)
+    return a - b if abs(shape) < 1e-12 else (np.expm1(shape * a) - np.expm1(shape * b)) / shape, tukey_std(shape)
+
+
 def tukey_std(shape: float) -> float:
     """Standard deviation of that quantile of a uniform number."""
     return float(tukey_lambda_std(torch.tensor(shape, dtype=torch.float64)))
@@ -104,31 +112,26 @@ class _Likelihood:
 
     def __init__(self, centres: np.ndarray, width: float, known: float, share: float) -> None:
         # width: DN over which a value is evened out; known: DN^2, normal part; share: of the variance, the error of the mean
-        self.centres, self.width, self.known, self.share = -np.abs(centres), width, known, share  # the law is even: no 1 - tiny
-        self.nodes, weights = np.polynomial.hermite_e.hermegauss(9)
-        self.weights = weights / weights.sum()
-        self.logs = -np.logaddexp(0.0, -_LOGIT), -np.logaddexp(0.0, _LOGIT)
+        self.width, self.known, self.share = width, known, share
+        self.centres, self.place = np.unique(-np.abs(centres), return_inverse=True)  # the law is even, and below 0 there is no 1 - tiny
+        nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+        self.nodes, self.weights = nodes, weights / weights.sum()
 
     def __call__(self, shape: float, log_std: float) -> np.ndarray:
-        a, b = self.logs
         std = math.exp(log_std)
-        q = a - b if abs(shape) < 1e-12 else (np.expm1(shape * a) - np.expm1(shape * b)) / shape
-        q = q * (std / tukey_std(shape))
+        unit, deviation = _quantiles(shape)
+        q = unit * (std / deviation)
         # Where the support ends, quantiles come to lie on one another.
         keep = np.concatenate([[True], np.diff(q) > 1e-9 * std])
         q, logit = q[keep], _LOGIT[keep]
-
-        def below(x: np.ndarray) -> np.ndarray:
-            # ln(u / (1 - u)) is nearly straight between the table's rows, where u is not.
-            u = 1 / (1 + np.exp(-np.interp(x, q, logit)))
-            return np.where(x <= q[0], 0.0, np.where(x >= q[-1], 1.0, u))
-
         normal = math.sqrt(self.known + self.share * (std**2 + self.known + self.width**2 / 12))
-        density = np.zeros_like(self.centres)
-        for node, weight in zip(self.nodes, self.weights, strict=True):
-            at = self.centres + normal * node
-            density += weight * (below(at + self.width / 2) - below(at - self.width / 2))
-        return np.log(np.maximum(density / self.width, 1e-14 / std))
+        at = self.centres[:, None] + normal * self.nodes
+        ends = np.stack([at - self.width / 2, at + self.width / 2])
+        # ln(u / (1 - u)) is nearly straight between the table's rows, where u is not.
+        u = 1 / (1 + np.exp(-np.interp(ends, q, logit)))
+        low, high = np.where(ends <= q[0], 0.0, np.where(ends >= q[-1], 1.0, u))
+        density = (high - low) @ self.weights / self.width
+        return np.log(np.maximum(density, 1e-14 / std))[self.place]
 
     def slopes(self, p: np.ndarray) -> np.ndarray:
         """(2, bins): derivatives in shape and log deviation."""
