@@ -28,8 +28,10 @@ def dark_complaints(group: Series, statistics: DarkStatistics) -> list[str]:
     """What is wrong with a series of darks."""
     words = [f"{group.names[0]} and the other darks of its series: {note}" for note in statistics.notes]
     mean = Frame(statistics.mean[None, None].float(), "dn", statistics.capture)
-    slope, noise = float(leak(mean).max()), float(statistics.variance.mean()) ** 0.5
-    if slope > max(_LEAK, _LEAK_PART * noise):
+    noise = float(statistics.variance.mean()) ** 0.5
+    slopes, errors = leak(mean)
+    slope = float(slopes.max())
+    if slope > max(_LEAK, _LEAK_PART * noise) and bool((slopes > 5 * errors).any()):
         words.append(
             f"{group.names[0]} and the other darks of its series are brighter on one side by {slope:.2g} DN: "
             "light leaks in, or the amplifier glows"
@@ -75,7 +77,7 @@ def gain_complaints(groups: Sequence[Series], steps: Sequence[PairStatistics], t
     words = {}
     for plane, found in transfer.items():
         rows = [(group, step, step.row(plane)) for group, step in zip(groups, steps, strict=True)]
-        black, dark = found.black_level.value, found.dark_variance.value
+        black, dark = found.black_level.value, max(found.dark_variance.value, 0.0)
         usable = [(g, s, i) for g, s, i in rows if float(s.saturated[i]) < 1e-3 and float(s.mean[i]) - black > _BRIGHT * dark**0.5]
         if len(usable) < 4:
             continue

@@ -257,7 +257,8 @@ def read_noise(statistics: DarkStatistics) -> tuple[ReadNoise, ...]:
             continue
         # Steps over a mean that is a whole number everywhere do not average out.
         at = (plane.mean, statistics.frames) if statistics.whole else None
-        out.append(ReadNoise(plane.name, _deviation(parts.total, at), _deviation(parts.pixel, at)))
+        shared = max(0.0, parts.row.variance) + max(0.0, parts.column.variance) + max(0.0, parts.frame.variance)
+        out.append(ReadNoise(plane.name, _deviation(parts.total, at), _deviation(parts.pixel, at, shared)))
     return tuple(out)
 
 
@@ -284,9 +285,9 @@ def _spread(plane: DarkPlane) -> float:
     return max(1.0, (len(e) - 1) * float(squares.var() / squares.mean().square()))
 
 
-def _deviation(part: Part, at: tuple[Tensor, int] | None) -> Estimate:
+def _deviation(part: Part, at: tuple[Tensor, int] | None, shared: float = 0.0) -> Estimate:
     def unrounded(variance: float) -> float:
-        return variance if at is None else without_rounding(variance, *at)
+        return variance if at is None else without_rounding(variance, *at, shared)
 
     variance, error = unrounded(part.variance), (unrounded(part.variance + part.error) - unrounded(part.variance - part.error)) / 2
     if variance <= 0:
@@ -295,12 +296,13 @@ def _deviation(part: Part, at: tuple[Tensor, int] | None) -> Estimate:
     return Estimate(sigma, error / (2 * sigma), "DN", part.freedom)
 
 
-def without_rounding(variance: float, mean: Tensor, frames: int) -> float:
+def without_rounding(variance: float, mean: Tensor, frames: int, shared: float = 0.0) -> float:
     """Variance of normal noise before it was rounded, DN^2.
 
     variance   mean over pixels of the variance of whole numbers
     mean       mean of each pixel, DN; what counts is where it lies between two whole numbers
     frames     how many the mean was taken over
+    shared     DN^2, variance of what moves the pixels of a line together: it carries them from one whole number to the next as well
 
     Rounding x = c + e, e normal, gives the variance s^2 + 1/12 - (4 s^2 + 1 / pi^2) cos(2 pi c) f - (sin(2 pi c) f / pi)^2 with
     f = exp(-2 (pi s)^2), and terms of f^4: the Fourier series of the saw tooth that rounding adds (Widrow and Kollar, Quantization Noise,
@@ -310,8 +312,9 @@ def without_rounding(variance: float, mean: Tensor, frames: int) -> float:
         return variance - ROUNDING
     turn = 2 * math.pi * mean.double()
     blur = math.exp(2 * math.pi**2 * variance / frames)
-    cosine = max(-1.0, min(1.0, blur * float(turn.cos().mean())))
-    squares = max(0.0, min(1.0, 0.5 - 0.5 * min(blur**4, 1e3) * float((2 * turn).cos().mean())))
+    moved = math.exp(-2 * math.pi**2 * shared)
+    cosine = moved * max(-1.0, min(1.0, blur * float(turn.cos().mean())))
+    squares = moved * max(0.0, min(1.0, 0.5 - 0.5 * min(blur**4, 1e3) * float((2 * turn).cos().mean())))
 
     def rounded(s2: float) -> float:
         fade = math.exp(-2 * s2 * math.pi**2)

@@ -156,7 +156,7 @@ def weighted_line(x: np.ndarray, y: np.ndarray, error: np.ndarray) -> tuple[Esti
     """
     from scipy.stats import chi2
 
-    least = max(float(error.max()) * 1e-6, 1e-300)
+    least = max(float(error.max()) * 1e-6, 1e-100)
     w = 1 / np.maximum(error, least) ** 2
     centre, height = (w @ x) / w.sum(), (w @ y) / w.sum()
     spread = w @ (x - centre) ** 2

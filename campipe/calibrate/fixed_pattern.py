@@ -62,8 +62,9 @@ def dsnu(
     gain      K, DN/e-, one for all planes or one for each name
     detrend   what is taken away before: "none", as the standard's DSNU; "quadratic", a surface of second order; "high-pass", the mean of
               5 x 5 pixels, whose loss of variance is made good for parts that are independent from pixel to pixel and row to row
-    lines     temporal variance of rows and of columns by plane, DN^2 (`campipe.calibrate.line_noise`): a stack of L frames keeps 1/L of it,
-              which the standard counts as fixed, and which is taken off here
+    lines     None: the parts are split by the formulas of the standard. Else temporal variance of rows and of columns by plane, DN^2
+              (`campipe.calibrate.line_noise`): a stack of L frames keeps 1/L of it, which the standard counts as fixed and which is taken
+              off here; and the split is by mean squares, free of the standard's bias of pixels by 1/MN of the variance of rows and columns
 
     Where the temporal variance is below 0.24 DN^2 it does not carry pixels from one whole number to the next, so that averages hide what
     lies between: the answers are upper limits, with the 1/12 DN^2 that rounding may have hidden.
@@ -72,7 +73,7 @@ def dsnu(
     for plane in dark.planes:
         k = gain[plane] if isinstance(gain, dict) else gain
         k = k if isinstance(k, Estimate) else Estimate(float(k), 0.0, "DN/e-")
-        values, errors = _variances(dark, None, plane, detrend)
+        values, errors = _variances(dark, None, plane, detrend, lines is None)
         values = values - _moving(lines, plane, 1 / dark.frames)
         parts = _deviations(values, errors, k.value, k.error / k.value, "e-")
         if dark.temporal(plane) < _QUANTISED:
@@ -99,7 +100,7 @@ def prnu(
         signal = float(bright.means[bright.index(plane)].mean() - dark.means[dark.index(plane)].mean())
         if not signal > 0:
             raise CampipeError(f"the bright stack is brighter than the dark one, but its mean is {signal:+.3g} DN from it in plane {plane}")
-        values, errors = _variances(bright, dark, plane, detrend)
+        values, errors = _variances(bright, dark, plane, detrend, lines is None)
         values = values - _moving(lines, plane, 1 / bright.frames - 1 / dark.frames)
         parts = _deviations(values, errors, signal, 0.0, "1")
         out[plane] = FixedPattern(plane, **parts, variances=values, errors=errors, temporal=bright.temporal(plane))
@@ -143,7 +144,9 @@ def _kept(size: int, axes: int) -> tuple[float, float]:
     return float(power.mean()), math.sqrt(float(power.square().mean() / power.mean().square()))
 
 
-def _variances(stack: StackStatistics, less: StackStatistics | None, plane: str, detrend: str) -> tuple[Tensor, Tensor]:
+def _variances(
+    stack: StackStatistics, less: StackStatistics | None, plane: str, detrend: str, standard: bool
+) -> tuple[Tensor, Tensor]:
     """(4,) variances of the parts, DN^2, less those of another stack, and their standard errors."""
     stacks = [stack] if less is None else [stack, less]
     maps = [trendless(s.means[s.index(plane)], detrend) for s in stacks]
@@ -152,8 +155,8 @@ def _variances(stack: StackStatistics, less: StackStatistics | None, plane: str,
     if maps[0].shape != maps[-1].shape:
         raise CampipeError(f"both stacks are of one size, but {tuple(maps[0].shape)} and {tuple(maps[-1].shape)} came in plane {plane}")
     shares = [s.temporal(plane) / s.frames for s in stacks]
-    split = _filtered_parts if detrend == "high-pass" else parts_of
-    found = [split(m, share) for m, share in zip(maps, shares, strict=True)]
+    filtered = detrend == "high-pass"
+    found = [parts_of(m, s) if standard and not filtered else _mean_squares(m, s, filtered) for m, s in zip(maps, shares, strict=True)]
     values = found[0] - found[1] if less is not None else found[0]
     noise = sum(float(s.variances[s.index(plane)].var()) / s.variances[s.index(plane)].numel() / s.frames**2 for s in stacks)
     return values, _errors(maps, noise, detrend == "high-pass")
@@ -174,10 +177,10 @@ def parts_of(mean: Tensor, share: float) -> Tensor:
     return torch.stack([total, rows, columns, m * n / rest * (total - row - column)])
 
 
-def _filtered_parts(mean: Tensor, share: float) -> Tensor:
-    """The same of a frame behind the high-pass, whose rows and columns are not independent any more."""
+def _mean_squares(mean: Tensor, share: float, filtered: bool) -> Tensor:
+    """The same by the mean squares of the two-way layout; of a frame behind the high-pass, what that leaves of each is made good."""
     m, n = mean.shape
-    line, area = _kept(5, 1)[0], _kept(5, 2)[0]
+    line, area = (_kept(5, axes)[0] if filtered else 1.0 for axes in (1, 2))
     pixel = _residual(mean).square().sum() / ((m - 1) * (n - 1)) / area - share
     row = mean.mean(1).var() / line - (pixel + share) / n
     column = mean.mean(0).var() / line - (pixel + share) / m
@@ -214,7 +217,7 @@ def _deviations(values: Tensor, errors: Tensor, scale: float, relative: float, u
     """Variances in DN^2 as standard deviations, over K or the signal."""
     out = {}
     for part, value, error in zip(PARTS, values.tolist(), errors.tolist(), strict=True):
-        if value < _SURE * error:
+        if value <= _SURE * error:
             limit = math.sqrt(max(value, 0.0) + _SURE * error) / scale
             note = f"no {part} pattern above the noise of the stack; take more frames"
             out[part] = Estimate(limit, math.nan, unit, bound=True, note=note)

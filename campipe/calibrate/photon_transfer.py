@@ -22,6 +22,7 @@ from campipe.core.errors import CampipeError
 
 QUANTISATION = 1 / 12  # DN^2, variance of rounding to whole numbers
 LEAST = 0.24  # DN^2, dark variance below which rounding hides the noise (EMVA 1288 Release 4)
+_PLATEAU = 0.95  # of the brightest signal
 _FITS = {"weighted": weighted_fit, "emva1288": standard_fit}
 
 
@@ -160,7 +161,8 @@ def _plane(plane: str, series: Series, method: str, step: int | None) -> PhotonT
 
 def _refuse_twins(plane: str, series: Series) -> None:
     """A pair of one frame with itself has no noise at all where there is light."""
-    twins = (series.flats.variance == 0) & (series.flats.saturated < 0.5) & (series.signal > 0)
+    below = series.signal < _PLATEAU * series.signal.max()  # a full well that nothing follows has no noise either
+    twins = (series.flats.variance == 0) & (series.flats.saturated < 0.5) & (series.signal > 0) & below
     if bool(twins.any()) and float(series.flats.variance.max()) > 0:
         mean = float(series.flats.mean[twins][0])
         raise CampipeError(f"the two frames of a pair are the same in plane {plane} at a mean of {mean:.6g} DN; give two exposures")

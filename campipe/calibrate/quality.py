@@ -68,17 +68,22 @@ def code_step(frame: Frame) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
-def leak(frame: Frame) -> Tensor:
-    """How much brighter one part of a dark frame is than another, (P,), DN: peak to peak of a plane through it.
+def leak(frame: Frame) -> tuple[Tensor, Tensor]:
+    """How much brighter one side of a dark frame is than the other, (P,), DN, and one standard error: the slopes of a plane through it.
 
-    Light that creeps in, and the glow of an amplifier, are smooth over the frame; the scatter of dark signals is not.
+    Light that creeps in, and the glow of an amplifier, are smooth over the frame; the scatter of dark signals is not. The error is what
+    rows and columns scatter about the plane, fixed offsets of whole rows included.
     """
     planes = _planes(frame)
-    y = torch.linspace(-0.5, 0.5, planes.shape[-2], dtype=torch.float64)
-    x = torch.linspace(-0.5, 0.5, planes.shape[-1], dtype=torch.float64)
-    down = (planes.mean(-1) * y).sum(-1) / y.square().sum()
-    across = (planes.mean(-2) * x).sum(-1) / x.square().sum()
-    return down.abs() + across.abs()
+    slopes, squares = [], []
+    for axis in (-1, -2):
+        means = planes.mean(axis)
+        at = torch.linspace(-0.5, 0.5, means.shape[-1], dtype=torch.float64)
+        slope = (means * at).sum(-1) / at.square().sum()
+        rest = means - means.mean(-1, keepdim=True) - slope[:, None] * at
+        slopes.append(slope.abs())
+        squares.append(rest.square().sum(-1) / max(means.shape[-1] - 2, 1) / at.square().sum())
+    return slopes[0] + slopes[1], (squares[0] + squares[1]).sqrt()
 
 
 def _planes(frame: Frame) -> Tensor:

@@ -145,20 +145,24 @@ def _usual_temperature(groups: list[Series]) -> float | None:
 
 
 def _darks(groups: list[Series], usual: float | None, walk: Walk) -> tuple[list[PairStatistics], list[DarkMeasure]]:
-    """Pairs at the usual temperature, and what every exposure says; each file is read once."""
-    pairs, measures = [], []
+    """Pairs at the usual temperature, and what every exposure says; each file is read once.
+
+    Where the shortest exposure is refused, longer ones do not stand for it: they hold dark current.
+    """
+    pairs, measures, refused = [], [], False
     for group in groups:
         found: list[PairStatistics] = []
         try:
             statistics = dark_statistics(_paired(walk.frames(group), found), temperature=group.first.temperature)
         except CampipeError as problem:
             walk.complain([f"{group.names[0]} and the other darks of its series are left out: {problem.message}"])
+            refused = refused or not measures
             continue
         walk.complain(dark_complaints(group, statistics))
         measures.append(_measured(group, statistics))
         if group.first.temperature == usual:
             pairs.append(joined(found))
-    return pairs, measures
+    return ([], []) if refused else (pairs, measures)
 
 
 def _measured(group: Series, statistics: DarkStatistics) -> DarkMeasure:
