@@ -14,9 +14,8 @@ BLACK, WHITE = 64.0, 4095.0
 
 @pytest.fixture(scope="module")
 def sensor():
-    return cp.sensor.FrameSensor(
-        256, 192, "RGGB", serial=3, full_well=20000, gain=0.2, black_level=BLACK, read_noise=3, dark_current=40, prnu=0.01, dsnu=1.5, row_noise=0.5
-    )
+    numbers = {"gain": 0.2, "black_level": BLACK, "read_noise": 3, "dark_current": 40, "prnu": 0.01, "dsnu": 1.5, "row_noise": 0.5}
+    return cp.sensor.FrameSensor(256, 192, "RGGB", serial=3, full_well=20000, **numbers)
 
 
 def shot(sensor, photons, seconds=0.01, name="look"):
