@@ -16,7 +16,7 @@ from campipe.core.errors import CampipeError, RawFileError
 from campipe.core.frame import Capture, Frame
 from campipe.io.files import RAWS
 from campipe.io.raw import read_raw
-from campipe.jobs.calibration_manifest import MANIFEST, Manifest, Rule, read_manifest
+from campipe.jobs.calibration_manifest import MANIFEST, Manifest, Rule, photons_of, read_manifest
 
 Progress = Callable[[int, int, str], None]
 ARRAYS = (".npy", ".raw", ".bin")
@@ -156,7 +156,8 @@ def _sorted(seen: Sequence[tuple[Path, str, Rule, Frame, Look]], manifest: Manif
         seconds = 0.0 if capture.seconds is None else round(float(capture.seconds), 9)
         level = float(seen_as.level.mean()) - black
         loader = _loader(path, manifest, rule)
-        shots.append(Shot(name, kind, loader, iso, seconds, level, rule.photons, rule.temperature, rule.cct))
+        photons = photons_of(manifest, rule, seconds)
+        shots.append(Shot(name, kind, loader, iso, seconds, level, photons, rule.temperature, rule.cct))
     return shots, why, problems
 
 

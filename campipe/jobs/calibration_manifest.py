@@ -13,6 +13,7 @@ from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError, RecipeError
 
 MANIFEST = "manifest.yaml"
+PLANCK, LIGHT = 6.62607015e-34, 299792458.0  # J s, m/s
 
 
 class Rule(BaseModel):
@@ -22,6 +23,7 @@ class Rule(BaseModel):
     kind          "dark", "flat" or "chart"
     seconds, iso  of the exposure
     photons       mean number per pixel over the exposure, where the light was measured
+    irradiance    instead of photons: of the sensor, W/m2, of light of one wavelength, nm; the manifest then has the pixel pitch
     temperature   of the sensor, C
     cct           colour temperature of a chart's light, K
     """
@@ -33,6 +35,8 @@ class Rule(BaseModel):
     seconds: float | None = Field(default=None, ge=0)
     iso: float | None = Field(default=None, gt=0)
     photons: float | None = Field(default=None, ge=0)
+    irradiance: float | None = Field(default=None, ge=0)
+    wavelength: float | None = Field(default=None, gt=0)
     temperature: float | None = None
     cct: float | None = Field(default=None, gt=0)
 
@@ -76,6 +80,20 @@ class Manifest(BaseModel):
             if fnmatch(name, rule.files):
                 found.update({key: value for key, value in rule.model_dump(exclude={"files"}).items() if value is not None})
         return Rule(files=name, **found)
+
+
+def photons_of(manifest: Manifest, rule: Rule, seconds: float) -> float | None:
+    """Mean photons per pixel and exposure, as the rule says them or from the irradiance: E A t lambda / (h c); None where it says neither.
+
+    Source: EMVA 1288 Release 4, section 2; the constants are exact in the SI.
+    """
+    if rule.photons is not None or rule.irradiance is None:
+        return rule.photons
+    if rule.wavelength is None or manifest.pixel_pitch is None:
+        missing = "wavelength" if rule.wavelength is None else "pixel_pitch"
+        raise RecipeError(f"photons follow from irradiance, wavelength and pixel_pitch, but {MANIFEST} has no {missing} for {rule.files}")
+    area = (manifest.pixel_pitch * 1e-6) ** 2
+    return rule.irradiance * area * seconds * rule.wavelength * 1e-9 / (PLANCK * LIGHT)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -144,6 +144,17 @@ def test_headerless_files_are_read_as_the_manifest_says(tmp_path):
     assert not found.problems and found.size == (48, 64)
 
 
+def test_photons_follow_from_irradiance_as_the_standard_says(tmp_path):
+    np.save(tmp_path / "flat.npy", np.full((32, 32), 500, np.uint16))
+    rule = "{files: '*', kind: flat, seconds: 0.001, irradiance: 0.01, wavelength: 550}"
+    (tmp_path / MANIFEST).write_text(f"pixel_pitch: 5\nshots: [{rule}]")
+    # EMVA 1288: 50.34 A[um2] t[ms] lambda[um] E[uW/cm2]; 0.01 W/m2 is 1 uW/cm2
+    assert find_files(tmp_path).shots[0].photons == pytest.approx(50.34 * 25 * 1 * 0.55 * 1, rel=1e-4)
+    (tmp_path / MANIFEST).write_text(f"shots: [{rule}]")
+    with pytest.raises(RecipeError, match="no pixel_pitch"):
+        find_files(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
