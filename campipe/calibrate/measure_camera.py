@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from campipe.calibrate.dark import dark_statistics
 from campipe.calibrate.dark_current import DarkCurrent, Warming, dark_current, warming
 from campipe.calibrate.emva1288 import Emva1288, analyse
 from campipe.calibrate.estimate import Estimate, combined
@@ -19,8 +20,11 @@ from campipe.calibrate.read_stages import ReadStages, read_stages
 from campipe.calibrate.session import DarkMeasure, IsoStep, Progress, Walk, measure_shape, measure_step
 from campipe.calibrate.shots import Series, Shot, series
 from campipe.calibrate.stacks import StackStatistics, frame_stack
+from campipe.calibrate.telegraph import TelegraphPixels, telegraph_pixels
 from campipe.core.errors import CampipeError
 
+JUMPS = 20
+"""Darks from which on jumps are looked for."""
 _STACK = 8  # frames that a stack for the fixed pattern has at least
 _HALF = (0.2, 0.8)  # parts of saturation between which flats tell the photo response; the nearest to the middle is taken
 _UNEVEN = 1.1  # how much smaller PRNU becomes without a smooth surface, from which on light counts as uneven
@@ -51,7 +55,8 @@ class Patterns:
     dsnu, prnu     by plane, e- and fraction; prnu is empty without a stack of flats
     detrend        "none", or "high-pass" where the light was uneven
     frames         numbers of dark and bright frames
-    stacks         of them: figures, without the maps
+    figures        for plots
+    telegraph      pixels that jump between levels; None with fewer than 20 darks
     """
 
     iso: float
@@ -60,6 +65,7 @@ class Patterns:
     detrend: str
     frames: tuple[int, int]
     figures: PatternFigures
+    telegraph: TelegraphPixels | None
 
 
 @dataclass(frozen=True)
@@ -216,8 +222,19 @@ def _measured(step: IsoStep, dark: Series, flat: Series | None, walk: Walk) -> t
     plane = "Gr" if "Gr" in black.planes else black.planes[0]
     figures = _figures(plane, black, bright)
     frames = (black.frames, 0 if bright is None else bright.frames)
-    found = Patterns(step.iso, offsets, responses, detrend, frames, figures)
+    found = Patterns(step.iso, offsets, responses, detrend, frames, figures, _telegraph(dark, walk))
     return found, (black, bright), flat if detrend != "none" else None
+
+
+def _telegraph(dark: Series, walk: Walk) -> TelegraphPixels | None:
+    """Pixels that jump; the darks are read twice more, first for their statistics and then for the pixels that stand out."""
+    if len(dark) < JUMPS:
+        return None
+    try:
+        return telegraph_pixels(walk.frames(dark), dark_statistics(walk.frames(dark)))
+    except CampipeError as problem:
+        walk.complain([f"{dark.names[0]}: no telegraph pixels: {problem.message}"])
+        return None
 
 
 def _line_variances(step: IsoStep) -> dict[str, tuple[float, float]]:

@@ -219,9 +219,15 @@ def _patterns(patterns: Patterns) -> str:
         f"ISO {patterns.iso:g}, {patterns.frames[0]} darks and {patterns.frames[1]} flats averaged; what is left of temporal noise is "
         f"taken off. {'The light was uneven: behind a high-pass of 5 x 5 pixels.' if patterns.detrend != 'none' else ''}"
     )
+    jumps = ""
+    if patterns.telegraph is not None:
+        t = patterns.telegraph
+        found = f"{len(t.places)} of {t.pixels:,} pixels jump between levels from frame to frame (random telegraph noise)"
+        jumps = page.paragraph(f"{found}; {len(t.noisy)} more are noisier than the others without such levels.")
     return page.section(
         "Fixed pattern",
         page.paragraph(words),
+        jumps,
         page.table(["", "plane", "total", "of rows", "of columns", "of pixels"], rows),
         page.numbers(f"Spectrograms, plane {f.plane}", plots.spectrogram_plot(spectra, "spectrogram")),
         page.numbers("Profiles of the average dark frame", plots.profile_plot(profiles, "profiles")),

@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     shots = [(torch.zeros(1, 3, HEIGHT, WIDTH), 0.001)] * 8
     shots += [(even(level), 1e-6 * level) for level in LEVELS for _ in range(2)]
     shots += [(torch.zeros(1, 3, HEIGHT, WIDTH), seconds) for seconds in (1.0, 3.0, 6.0) for _ in range(4)]
-    shots += [(torch.zeros(1, 3, HEIGHT, WIDTH), 0.02)] * 10 + [(even(14000.0), 0.02)] * 10
+    shots += [(torch.zeros(1, 3, HEIGHT, WIDTH), 0.02)] * 20 + [(even(14000.0), 0.02)] * 10
     shots += [(chart(), 0.03)]
     for number, (light, seconds) in enumerate(shots):
         frame = SENSOR.expose(light, seconds=seconds, key=cp.Key(4).fold(number))
@@ -66,7 +66,7 @@ def done(folder, tmp_path_factory):
 
 def test_files_are_sorted_by_what_they_show(folder):
     kinds = [shot.kind for shot in find_files(folder).shots]
-    assert kinds == ["dark"] * 8 + ["flat"] * 22 + ["dark"] * 12 + ["dark"] * 10 + ["flat"] * 10 + ["chart"]
+    assert kinds == ["dark"] * 8 + ["flat"] * 22 + ["dark"] * 12 + ["dark"] * 20 + ["flat"] * 10 + ["chart"]
 
 
 @pytest.mark.parametrize("number", ["dark_current", "black_level"])
@@ -108,7 +108,7 @@ def test_the_page_stands_alone_and_shows_everything(done):
     titles = "EMVA 1288, Photon transfer, Linearity, Dark noise, Dark current, Fixed pattern, Colour and lens, The profile, The files"
     for words in titles.split(", "):
         assert f"<h2>{words}</h2>" in text
-    assert text.count("<svg") >= 7 and "IMG_0000.dng" in text
+    assert text.count("<svg") >= 7 and "IMG_0000.dng" in text and "pixels jump between levels" in text
 
 
 def test_the_json_holds_values_with_errors(done):
