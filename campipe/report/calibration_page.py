@@ -57,7 +57,8 @@ def _head(title: str, calibration: Calibration, step: IsoStep) -> str:
     read = step.electrons("pixel")
     if read is not None:
         words.append(f"reading a pixel adds {'at most ' if read.bound else ''}{read.value:.3g} electrons of noise")
-    lead = "; ".join(words).capitalize() + "."
+    lead = "; ".join(words) + "."
+    lead = lead[0].upper() + lead[1:]
     errors = "Numbers stand with one standard error. Planes are the positions of the colour filters, each measured by itself."
     return f"<header><h1>{escape(title)}</h1>{page.paragraph(lead, 'lead')}{page.paragraph(errors, 'soft')}</header>"
 
@@ -83,7 +84,7 @@ def _standard(standard: Mapping[str, Emva1288], step: IsoStep) -> str:
         last = section
     text = (
         f"ISO {step.iso:g}, by the definitions of the standard: plain least squares up to 70 % of saturation. The profile takes the same "
-        "quantities weighted by their errors; both agree within them where the data are good."
+        "quantities weighted by their errors; where the data are good the two agree within these."
     )
     return page.section("EMVA 1288", page.paragraph(text), page.table(["", "quantity", "symbol", *planes], rows))
 
@@ -171,7 +172,7 @@ def _dark(step: IsoStep) -> str:
             }
             for b in dark.banding
         }
-        plot = page.numbers("Spectra of row and column means", plots.spectrogram_plot(curves, "banding"))
+        plot = page.numbers("Spectra of row and column means", plots.spectrogram_plot(curves, "banding", "root of the power (DN)"))
     return page.section("Dark noise", page.paragraph(words), page.table(heads, rows), banding, plot)
 
 

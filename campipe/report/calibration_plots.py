@@ -100,8 +100,8 @@ def dark_plot(histogram: Curve, spectrum: Curve, name: str) -> str:
         return svg(figure, "distribution of the dark noise, and spectrum of row means")
 
 
-def spectrogram_plot(curves: Mapping[str, Curve], name: str) -> str:
-    """Power of the fixed pattern against frequency: what is above the flat part is banding or a grid.
+def spectrogram_plot(curves: Mapping[str, Curve], name: str, label: str = "fixed pattern, root of the power (DN)") -> str:
+    """Power against frequency: what is above the flat part is banding or a grid.
 
     curves   by name: frequency (cycles per pixel), power (DN, square root of the power spectrum)
     """
@@ -110,10 +110,10 @@ def spectrogram_plot(curves: Mapping[str, Curve], name: str) -> str:
 
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        for (label, c), colour in zip(curves.items(), _PLANES, strict=False):
-            axes.plot(c["frequency"], c["power"], color=colour, linewidth=0.8, label=label)
-        axes.set(yscale="log", xlabel="frequency (cycles / pixel)", ylabel="fixed pattern, root of the power (DN)")
-        axes.legend(loc="upper right")
+        for (words, c), colour in zip(curves.items(), (ACCENTS[0], INK, SOFT, ACCENTS[1]), strict=False):
+            axes.plot(c["frequency"], c["power"], color=colour, linewidth=0.8, label=words)
+        axes.set(yscale="log", xlabel="frequency (cycles / pixel)", ylabel=label)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
         return svg(figure, "spectrogram of the fixed pattern")
 
 
