@@ -100,6 +100,9 @@ def _levels(calibration: Calibration) -> Contents:
     """Black level, dark current and efficiency."""
     found: Contents = {}
     dark = next((step.dark for step in calibration.steps if step.dark is not None), None)
+    charts = [chart for chart in calibration.charts if chart.black is not None]
+    if dark is None and charts:
+        found["black_level"] = _number(combined([c.black for c in charts if c.black is not None]), note="by the patches of a chart")
     if dark is not None:
         found["black_level"] = _number(combined([b.level for b in dark.black]), note="mean of the planes, shortest exposure, lowest ISO")
     if calibration.current:
@@ -162,9 +165,9 @@ def _modes(calibration: Calibration) -> list[Contents]:
 
 
 def _mode(calibration: Calibration, name: str, isos: list[float], number: int) -> Contents:
-    steps = [calibration.step(iso) for iso in isos]
+    steps = [step for step in calibration.steps if step.iso in isos]
     mode: Contents = {"name": name, "from_iso": isos[0]}
-    saturation = combined([t.saturation for t in steps[0].transfer.values()]) if steps[0].transfer else None
+    saturation = combined([t.saturation for t in steps[0].transfer.values()]) if steps and steps[0].transfer else None
     if saturation is not None and not saturation.bound:
         mode["full_well"] = _number(saturation, note=f"saturation capacity at ISO {isos[0]:g}, which the converter may set")
     dark = [(s.iso, s.electrons("pixel"), s.electrons("row")) for s in steps]

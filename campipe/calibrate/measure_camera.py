@@ -115,20 +115,31 @@ def measure_camera(shots: Sequence[Shot], progress: Progress | None = None) -> C
     """
     walk = Walk(shots, progress)
     isos = sorted({shot.iso for shot in shots if shot.kind != "chart"})
-    if not isos:
-        raise CampipeError("a camera is measured by darks and flats, but neither came")
+    if not shots:
+        raise CampipeError("a camera is measured by darks and flats, or by a chart, but no frames came")
     steps = tuple(measure_step(iso, walk) for iso in isos)
-    gains = {step.iso: step.gain for step in steps if step.gain is not None}
+    charts = measure_charts(steps, walk)
+    gains = {step.iso: step.gain for step in steps if step.gain is not None} or _chart_gains(charts, walk)
     stages = _stages(steps, walk)
     current, warmed = _currents(steps, walk)
     shapes = {iso: shape for iso in isos if (shape := measure_shape(iso, walk, _behind(stages, gains.get(iso)))) is not None}
     patterns, stacks, uneven = _patterns(steps, walk)
     shading = None if uneven is None else measure_shading(uneven, walk)
-    charts = measure_charts(steps, walk)
     standard = _standard(steps, stacks, patterns)
     table = gain_table(gains) if gains else None
     words = tuple(walk.complaints)
     return Calibration(steps, shapes, table, stages, current, warmed, patterns, shading, charts, standard, words)
+
+
+def _chart_gains(charts: Sequence[ChartSeen], walk: Walk) -> dict[float, Estimate]:
+    """Gains of the ISOs where a chart is all that there is."""
+    found: dict[float, list[Estimate]] = {}
+    for chart in charts:
+        if chart.gain is not None:
+            found.setdefault(chart.iso, []).append(chart.gain)
+            words = "from the patches of one frame, which fixed pattern makes too high: take pairs of flats"
+            walk.complain([f"{chart.name}: the gain at ISO {chart.iso:g} is {words}"])
+    return {iso: combined(gains) for iso, gains in found.items()}
 
 
 def _stages(steps: Sequence[IsoStep], walk: Walk) -> ReadStages | None:
@@ -155,6 +166,8 @@ def _behind(stages: ReadStages | None, gain: Estimate | None) -> float:
 
 def _currents(steps: Sequence[IsoStep], walk: Walk) -> tuple[tuple[DarkCurrent, ...], Warming | None]:
     """Dark current at the usual temperature, and its growth, from the ISO with the most exposure times."""
+    if not steps:
+        return (), None
     best = max(steps, key=lambda step: len(step.exposures))
     by_temperature: dict[float | None, list[DarkMeasure]] = {}
     for measure in best.exposures:

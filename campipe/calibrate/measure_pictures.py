@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from campipe.calibrate.chart_colour import ChartColour, chart_colour
+from campipe.calibrate.estimate import Estimate, combined
 from campipe.calibrate.lens_shading import LensShading, lens_shading
+from campipe.calibrate.patches import chart_labels
 from campipe.calibrate.session import IsoStep, Walk
-from campipe.calibrate.shots import Series
+from campipe.calibrate.shots import Series, Shot
+from campipe.calibrate.single_frame import SingleFrameTransfer, patch_transfer
 from campipe.core.errors import CampipeError
+from campipe.core.frame import Frame
 
 DAYLIGHT = 5000.0
 """K: what the light of a chart is taken for that nobody measured."""
@@ -24,12 +29,27 @@ class ChartSeen:
     name     of the file
     cct      of its light, K; known: whether somebody measured it, or it is taken for daylight
     colour   white balance, matrix and differences
+    iso      at which it was taken
+    noise    photon transfer of its patches; None where they do not allow it
     """
 
     name: str
     cct: float
     known: bool
     colour: ChartColour
+    iso: float
+    noise: SingleFrameTransfer | None
+
+    @property
+    def gain(self) -> Estimate | None:
+        """K of all planes by the patches, DN/e-: one frame cannot tell noise from the fixed pattern of single pixels."""
+        gains = [] if self.noise is None else [p.gain for p in self.noise.planes if math.isfinite(p.gain.value)]
+        return combined(gains) if gains else None
+
+    @property
+    def black(self) -> Estimate | None:
+        """Black level by the patches, DN: where the line of variance over mean meets that of rounding."""
+        return combined([p.black for p in self.noise.planes]) if self.noise is not None and self.gain is not None else None
 
 
 def measure_charts(steps: Sequence[IsoStep], walk: Walk) -> tuple[ChartSeen, ...]:
@@ -55,8 +75,19 @@ def measure_charts(steps: Sequence[IsoStep], walk: Walk) -> tuple[ChartSeen, ...
         if shot.cct is None:
             words = f"{shot.name}: the colour temperature of its light is not known, and taken for {DAYLIGHT:g} K; say cct in the manifest"
             walk.complain([words])
-        seen.append(ChartSeen(shot.name, shot.cct or DAYLIGHT, shot.cct is not None, colour))
+        seen.append(ChartSeen(shot.name, shot.cct or DAYLIGHT, shot.cct is not None, colour, shot.iso, _noise(frame, colour, shot, walk)))
     return tuple(sorted(seen, key=lambda chart: chart.cct))
+
+
+def _noise(frame: Frame, colour: ChartColour, shot: Shot, walk: Walk) -> SingleFrameTransfer | None:
+    """Photon transfer of the patches of a chart."""
+    try:
+        found = patch_transfer(frame, *chart_labels(colour.corners, (frame.height, frame.width)))
+    except CampipeError as problem:
+        walk.complain([f"{shot.name}: no photon transfer from its patches: {problem.message}"])
+        return None
+    walk.complain([f"{shot.name}: {words}" for words in found.history.sentences])
+    return found
 
 
 def measure_shading(flat: Series, walk: Walk) -> LensShading | None:

@@ -48,14 +48,14 @@ class Calibrated:
         c = self.calibration
         rows = [("camera", f"{self.title}, {self.found.size[1]} x {self.found.size[0]}, {self.profile.sensor.pattern.value}")]
         kinds = [(kind, sum(shot.kind == kind for shot in self.found.shots)) for kind in ("dark", "flat", "chart")]
-        rows.append(("frames", ", ".join(f"{count} {kind}s" for kind, count in kinds if count)))
+        rows.append(("frames", ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds if count)))
         for step in c.steps:
             numbers = [("gain", step.gain), ("read noise", step.electrons("pixel")), ("row noise", step.electrons("row"))]
             numbers.append(("saturation", combined([t.saturation for t in step.transfer.values()]) if step.transfer else None))
             rows.append((f"ISO {step.iso:g}", ", ".join(f"{words} {number}" for words, number in numbers if number is not None) or "-"))
-        first = c.steps[0]
-        if first.dark is not None:
-            rows.append(("black level", str(combined([b.level for b in first.dark.black]))))
+        dark = next((step.dark for step in c.steps if step.dark is not None), None)
+        if dark is not None:
+            rows.append(("black level", str(combined([b.level for b in dark.black]))))
         efficiencies = [t.quantum_efficiency for s in c.steps for t in s.transfer.values() if t.quantum_efficiency is not None]
         if efficiencies:
             rows.append(("quantum efficiency", str(combined(efficiencies))))
@@ -69,7 +69,9 @@ class Calibrated:
                     rows.append((words, str(combined([p.total for p in patterns.values()]))))
         for chart in c.charts:
             balance = f"white balance {chart.colour.red.value:.4g}, {chart.colour.blue.value:.4g}"
-            rows.append((f"chart at {chart.cct:g} K", f"{balance}, CIEDE2000 {chart.colour.mean_held_out} held out"))
+            rows.append((f"chart at {chart.cct:g} K", f"{balance}, {chart.colour.mean_held_out} of patches held out"))
+            if chart.gain is not None:
+                rows.append((f"ISO {chart.iso:g}, by the chart", f"gain {chart.gain}, black level {chart.black}"))
         if c.shading is not None:
             rows.append(("light in the corners", str(c.shading.corner)))
         if c.stages is not None and c.stages.switch is not None:
@@ -95,7 +97,7 @@ def calibrate(
             raise RawFileError(f"a {'profile' if suffix == '.toml' else 'report'} is a {suffix} file, but {path} was asked for")
     found = find_files(folder, progress)
     calibration = measure_camera(found.shots, progress)
-    first = next(shot for shot in found.shots if shot.kind != "chart").load()
+    first = found.shots[0].load()
     name = title or found.manifest.camera or first.capture.camera or folder.resolve().name
     if calibration.gains is None and all(step.dark is None for step in calibration.steps):
         reasons = "; ".join(calibration.complaints) or "pairs of darks and flats are needed"

@@ -31,7 +31,8 @@ def calibration_page(
     complaints    what is wrong with the data
     command       that makes this page again
     """
-    step = next((s for s in calibration.steps if s.transfer), calibration.steps[0])
+    nothing = IsoStep(0.0, {}, None, None, (), {}, (), ())  # of a chart alone
+    step = next((s for s in calibration.steps if s.transfer), next(iter(calibration.steps), nothing))
     parts: list[Callable[[], str]] = [
         lambda: _head(title, calibration, step),
         lambda: _complaints(complaints),
@@ -50,8 +51,9 @@ def calibration_page(
 
 
 def _head(title: str, calibration: Calibration, step: IsoStep) -> str:
-    isos = f"ISO {calibration.steps[0].iso:g}" + (f" to {calibration.steps[-1].iso:g}" if len(calibration.steps) > 1 else "")
-    words = [f"measured at {isos}, after EMVA 1288 Release 4"]
+    isos = [s.iso for s in calibration.steps] or [chart.iso for chart in calibration.charts]
+    span = f"ISO {min(isos):g}" + (f" to {max(isos):g}" if max(isos) > min(isos) else "")
+    words = [f"measured at {span}, " + ("after EMVA 1288 Release 4" if calibration.steps else "from a chart alone")]
     if step.gain is not None:
         words.append(f"at ISO {step.iso:g} one electron makes {step.gain.value:.4g} DN")
     read = step.electrons("pixel")
@@ -298,10 +300,10 @@ def _pictures(calibration: Calibration) -> str:
     if calibration.charts:
         rows = [
             [escape(c.name), f"{c.cct:g}{'' if c.known else ' (assumed)'}", *map(_cell, (c.colour.red, c.colour.blue))]
-            + [_cell(c.colour.mean_difference), _cell(c.colour.mean_held_out)]
+            + [_cell(c.colour.mean_difference), _cell(c.colour.mean_held_out), "-" if c.gain is None else _cell(c.gain)]
             for c in calibration.charts
         ]
-        heads = ["chart", "light, K", "gain of red", "gain of blue", "CIEDE2000, fitted", "held out"]
+        heads = ["chart", "light, K", "gain of red", "gain of blue", "CIEDE2000, fitted", "held out", "K by its patches"]
         words = "White balance from the grey patches, and a matrix. Held out: each half of the patches by the matrix of the other half."
         parts += [page.paragraph(words), page.table(heads, rows)]
     if calibration.shading is not None:

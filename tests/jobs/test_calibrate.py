@@ -118,6 +118,19 @@ def test_the_json_holds_values_with_errors(done):
     assert set(numbers["steps"][0]["planes"]) == {"R", "Gr", "Gb", "B"}
 
 
+def test_a_chart_alone_gives_colour_gain_and_black_level_with_a_warning(shared, tmp_path, figure):
+    shutil.copy(shared / "raw" / "colorchecker_1920x1080_12bit_bggr.raw", tmp_path)
+    lines = ("pattern: BGGR", "bits: 12", "width: 1920", "height: 1080", "black_level: 50", "white_level: 4092", "shots: [{cct: 5000}]")
+    (tmp_path / MANIFEST).write_text("\n".join(lines))
+    found = calibrate(tmp_path, tmp_path / "a.toml", report=tmp_path / "a.html")
+    gain, black = found.profile.sensor.gain.value[0], found.profile.sensor.black_level
+    figure("a real chart alone: gain, DN/e-", gain, "0.73 to 0.90")
+    assert 0.73 < gain < 0.90 and black.status == "measured" and 20 < black.value < 90
+    assert any("take pairs of flats" in words for words in found.complaints)
+    assert "from a chart alone" in (tmp_path / "a.html").read_text()
+    assert cp.Camera.load(tmp_path / "a.toml").sensor.pattern == "BGGR"
+
+
 def test_odd_and_damaged_files_are_named_and_the_rest_is_measured(folder, tmp_path):
     for path in sorted(folder.glob("*.dng"))[:12]:
         shutil.copy(path, tmp_path / path.name)
