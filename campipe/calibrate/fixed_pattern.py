@@ -73,9 +73,9 @@ def dsnu(
     for plane in dark.planes:
         k = gain[plane] if isinstance(gain, dict) else gain
         k = k if isinstance(k, Estimate) else Estimate(float(k), 0.0, "DN/e-")
-        values, errors = _variances(dark, None, plane, detrend, lines is None)
+        values, errors, freedom = _variances(dark, None, plane, detrend, lines is None)
         values = values - _moving(lines, plane, 1 / dark.frames)
-        parts = _deviations(values, errors, k.value, k.error / k.value, "e-")
+        parts = _deviations(values, errors, freedom, k.value, k.error / k.value, "e-")
         if dark.temporal(plane) < _QUANTISED:
             note = "quantisation-limited: take the stack at more gain"
             limits = [math.sqrt(max(v, 0.0) + 1 / 12) / k.value for v in values.tolist()]
@@ -100,9 +100,9 @@ def prnu(
         signal = float(bright.means[bright.index(plane)].mean() - dark.means[dark.index(plane)].mean())
         if not signal > 0:
             raise CampipeError(f"the bright stack is brighter than the dark one, but its mean is {signal:+.3g} DN from it in plane {plane}")
-        values, errors = _variances(bright, dark, plane, detrend, lines is None)
+        values, errors, freedom = _variances(bright, dark, plane, detrend, lines is None)
         values = values - _moving(lines, plane, 1 / bright.frames - 1 / dark.frames)
-        parts = _deviations(values, errors, signal, 0.0, "1")
+        parts = _deviations(values, errors, freedom, signal, 0.0, "1")
         out[plane] = FixedPattern(plane, **parts, variances=values, errors=errors, temporal=bright.temporal(plane))
     return out
 
@@ -146,8 +146,8 @@ def _kept(size: int, axes: int) -> tuple[float, float]:
 
 def _variances(
     stack: StackStatistics, less: StackStatistics | None, plane: str, detrend: str, standard: bool
-) -> tuple[Tensor, Tensor]:
-    """(4,) variances of the parts, DN^2, less those of another stack, and their standard errors."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(4,) variances of the parts, DN^2, less those of another stack, their standard errors, and the degrees of freedom of these."""
     stacks = [stack] if less is None else [stack, less]
     maps = [trendless(s.means[s.index(plane)], detrend) for s in stacks]
     if min(maps[0].shape) < 3:
@@ -159,7 +159,16 @@ def _variances(
     found = [parts_of(m, s) if standard and not filtered else _mean_squares(m, s, filtered) for m, s in zip(maps, shares, strict=True)]
     values = found[0] - found[1] if less is not None else found[0]
     noise = sum(float(s.variances[s.index(plane)].var()) / s.variances[s.index(plane)].numel() / s.frames**2 for s in stacks)
-    return values, _errors(maps, noise, detrend == "high-pass")
+    errors = _errors(maps, noise, filtered)
+    return values, errors, _freedom(errors, maps[0].shape, _kept(5, 1)[1] if filtered else 1.0)
+
+
+def _freedom(errors: Tensor, shape: tuple[int, ...], wide: float) -> Tensor:
+    """(4,) degrees of freedom of the errors: those of the mean squares of rows, columns and pixels, and Satterthwaite's of their sum."""
+    m, n = shape
+    parts = torch.tensor([(m - 1) / wide**2, (n - 1) / wide**2, (m - 1) * (n - 1)], dtype=torch.float64)
+    fourth = errors**4
+    return torch.cat([fourth[:1] / (fourth[1:] / parts).sum().clamp_min(1e-300), parts]).clamp_min(1.0)
 
 
 def parts_of(mean: Tensor, share: float) -> Tensor:
@@ -208,20 +217,22 @@ def _errors(maps: list[Tensor], noise: float, filtered: bool) -> Tensor:
         squares.append(2 * doubled / (count - 1) * (wide / line) ** 2)
     left = [_residual(each).square() for each in maps]
     free = (m - 1) * (n - 1)
-    pixel = (left[0] - left[1] if len(maps) > 1 else left[0]).var() / free * (broad / area) ** 2 + noise
+    # The squares are small by what went to the lines.
+    square = (left[0] - left[1] if len(maps) > 1 else left[0]).var() * (m * n / free) ** 2
+    pixel = square / free * (broad / area) ** 2 + noise
     row, column = squares[0] + pixel / n**2, squares[1] + pixel / m**2
     return torch.stack([row + column + pixel, row, column, pixel]).sqrt()
 
 
-def _deviations(values: Tensor, errors: Tensor, scale: float, relative: float, unit: str) -> dict[str, Estimate]:
+def _deviations(values: Tensor, errors: Tensor, freedom: Tensor, scale: float, relative: float, unit: str) -> dict[str, Estimate]:
     """Variances in DN^2 as standard deviations, over K or the signal."""
     out = {}
-    for part, value, error in zip(PARTS, values.tolist(), errors.tolist(), strict=True):
+    for part, value, error, free in zip(PARTS, values.tolist(), errors.tolist(), freedom.tolist(), strict=True):
         if value <= _SURE * error:
             limit = math.sqrt(max(value, 0.0) + _SURE * error) / scale
             note = f"no {part} pattern above the noise of the stack; take more frames"
             out[part] = Estimate(limit, math.nan, unit, bound=True, note=note)
             continue
         deviation = math.sqrt(value) / scale
-        out[part] = Estimate(deviation, math.hypot(error / (2 * math.sqrt(value) * scale), deviation * relative), unit)
+        out[part] = Estimate(deviation, math.hypot(error / (2 * math.sqrt(value) * scale), deviation * relative), unit, free)
     return out

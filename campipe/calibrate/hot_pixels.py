@@ -15,13 +15,16 @@ from campipe.core.frame import Frame
 from campipe.ops.defects import surroundings
 
 
+_GROUPS, _GROUP = 8, 128  # of pixels of about the same light, and the least number in each
+
+
 @dataclass(frozen=True)
 class OddPixels:
     """Pixels beyond what a normal law explains.
 
     places        (N, 2) int64, (y, x), most deviant first
     excess        (N,) float64: DN above the others of its plane in the dark; fraction of the light under light
-    threshold     the deviation from which on a pixel counts, by plane, (P,), in the unit of `excess`
+    threshold     the deviation from which on a pixel counts, by plane, (P,), in the unit of `excess`; at its middle light under light
     pixels        how many were looked at
     false_alarm   probability that a sensor without such pixels shows one
     """
@@ -81,8 +84,9 @@ def odd_under_light(flat: Frame, *, false_alarm: float = 1e-2) -> OddPixels:
 
     flat   "dn" or "mosaic", (B, 1, H, W), evenly lit and not saturated; a batch is averaged. In "dn" the capture has a black level
 
-    A pixel's response over the median of its eight neighbours of the same colour, less 1; the threshold is that of `hot_pixels`. More
-    frames make smaller deviations visible.
+    A pixel's response over the median of its eight neighbours of the same colour, less 1; the threshold is that of `hot_pixels`, with a
+    deviation that grows towards the dark corners as the pixels' does: sqrt(a + b / light), a of the fixed pattern and b of the photons,
+    fitted through groups of pixels of about the same light. More frames make smaller deviations visible.
     """
     flat.expect("dn", "mosaic")
     data = flat.data.double().mean(0, keepdim=True)
@@ -97,7 +101,7 @@ def odd_under_light(flat: Frame, *, false_alarm: float = 1e-2) -> OddPixels:
     if not bool((median > 0).all()):
         raise CampipeError("a flat is brighter than black everywhere, but this one is not; give a flat with light")
     tile = (1, 1) if pattern is None else patterns.size(pattern)
-    return _odd(data[0, 0] / median - 1, tile, false_alarm, torch.zeros(tile[0] * tile[1]))
+    return _odd(data[0, 0] / median - 1, tile, false_alarm, torch.zeros(tile[0] * tile[1]), light=median)
 
 
 def _without_lines(values: Tensor) -> Tensor:
@@ -117,11 +121,14 @@ def _middle(values: Tensor, dim: int) -> Tensor:
     return ordered.narrow(dim, size // 4, size - 2 * (size // 4)).mean(dim, keepdim=True)
 
 
-def _odd(rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor, taken: float = 1.0) -> OddPixels:
+def _odd(
+    rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor, taken: float = 1.0, light: Tensor | None = None
+) -> OddPixels:
     """What of each plane lies beyond the threshold.
 
     floor   the least deviation of a plane that is believed
     taken   deviation of a pixel that stands out, over that of the others
+    light   (H, W), where the deviation hangs on it
     """
     from scipy.stats import t
 
@@ -130,15 +137,32 @@ def _odd(rest: Tensor, tile: tuple[int, int], false_alarm: float, floor: Tensor,
     centred = rest.clone()
     for p in range(len(threshold)):
         i, j = divmod(p, tile[1])
-        plane = rest[i :: tile[0], j :: tile[1]]
-        median = plane.median()
-        spread = max(1.4826 * taken * float((plane - median).abs().median()), float(floor[p]))
+        place = (slice(i, None, tile[0]), slice(j, None, tile[1]))
+        plane = rest[place] - rest[place].median()
+        spread = _spread(plane, None if light is None else light[place]).mul(taken).clamp_min(float(floor[p]))
         # 0.37 is the efficiency of the median distance.
         z = float(t.isf(false_alarm / (2 * rest.numel()), max(1.0, 0.37 * plane.numel())))
-        threshold[p] = z * spread
-        centred[i :: tile[0], j :: tile[1]] = plane - median
-        limit[i :: tile[0], j :: tile[1]] = z * spread
+        centred[place], limit[place] = plane, z * spread
+        threshold[p] = limit[place].median()
     places = (centred.abs() > limit).nonzero()
     excess = centred[places[:, 0], places[:, 1]]
     order = excess.abs().argsort(descending=True)
     return OddPixels(places[order], excess[order], threshold, rest.numel(), false_alarm)
+
+
+def _spread(plane: Tensor, light: Tensor | None) -> Tensor:
+    """Standard deviation of centred values by the median distance; (), or one for each pixel where it hangs on the light."""
+    whole = 1.4826 * plane.abs().median()
+    groups = min(_GROUPS, plane.numel() // _GROUP)
+    if light is None or groups < 2:
+        return whole
+    order = light.flatten().argsort()
+    parts = [(plane.flatten()[part], 1 / light.flatten()[part]) for part in order.tensor_split(groups)]
+    squares = torch.stack([(1.4826 * values.abs().median()).square() for values, _ in parts])
+    dimness = torch.stack([inverse.mean() for _, inverse in parts])
+    apart = dimness - dimness.mean()
+    if float(apart.abs().max()) <= 1e-3 * float(dimness.mean()):
+        return whole
+    # Neither part is below 0.
+    slope = ((apart * squares).sum() / apart.square().sum()).clamp(0, squares.mean() / dimness.mean())
+    return (squares.mean() + slope * (1 / light - dimness.mean())).sqrt()

@@ -28,7 +28,7 @@ class TelegraphPixels:
     amplitude     (N,) float64, DN, from the lowest to the highest level; error: (N,), its standard error
     noisy         (M, 2) int64: pixels that are noisier than the others, without levels that can be told apart
     pixels        how many were looked at
-    false_alarm   probability that a sensor without such pixels shows any in `places` or `noisy`
+    false_alarm   probability that a sensor of normal noise, without such pixels, shows any in `places` or `noisy`
     """
 
     places: Tensor
@@ -49,9 +49,10 @@ def telegraph_pixels(frames: Iterable[Frame], statistics: DarkStatistics, *, fal
 
     A pixel is looked at where its variance over frames is higher than that of any of all pixels with the probability `false_alarm`, by
     the law of chi-squared. Its degrees of freedom are those that the quartiles of the pixels' variances show, so that heavy tails and
-    noise that differs from pixel to pixel raise the threshold. Series of those pixels are then told by the Bayesian information
-    criterion (Schwarz, Annals of Statistics 6, 1978) to have one, two or three levels with the noise of the others around them, fitted by
-    expectation maximisation; each level holds three frames at least. A source follower's trap has three, dark current two.
+    noise that differs from pixel to pixel raise the threshold; not by enough for tails as heavy as those of Tukey-lambda -0.1, where
+    some pixels are noisy by chance. Series of those pixels are then told by the Bayesian information criterion (Schwarz, Annals of
+    Statistics 6, 1978), with the odds against one pixel of so many, to have one, two or three levels with the noise of the others around
+    them, fitted by expectation maximisation; each level holds three frames at least. A source follower's trap has three, dark current two.
     """
     if statistics.frames < _LEAST:
         raise CampipeError(f"jumps from frame to frame need {_LEAST} dark frames or more, but {statistics.frames} came")
@@ -61,9 +62,11 @@ def telegraph_pixels(frames: Iterable[Frame], statistics: DarkStatistics, *, fal
     levels = torch.full((len(candidates), _MOST), math.nan, dtype=torch.float64)
     occupancy = levels.clone()
     best = torch.full((len(candidates),), math.inf, dtype=torch.float64)
+    # The candidates are the noisiest of all pixels, so that the criterion has to be better by the odds against one of them.
+    odds = 2 * math.log(statistics.mean.numel() / false_alarm)
     for k in range(1, _MOST + 1):
         means, shares, fit = _mixture(series, k, sigma)
-        score = (2 * k - 1) * math.log(statistics.frames) - 2 * fit
+        score = (2 * k - 1) * math.log(statistics.frames) - 2 * fit + (odds if k > 1 else 0.0)
         good = (score < best) & ((shares * statistics.frames >= 3).all(1) if k > 1 else True)
         best = torch.where(good, score, best)
         count = torch.where(good, k, count)

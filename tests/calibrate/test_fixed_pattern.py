@@ -69,7 +69,7 @@ TRUTH = {("dsnu", "pixel"): 4.2, ("dsnu", "row"): 1.2, ("dsnu", "column"): 1.8, 
 TRUTH |= {("prnu", "pixel"): 0.012, ("prnu", "row"): 0.004, ("prnu", "column"): 0.006, ("prnu", "total"): 0.014}
 
 
-def sensors_of_a_kind(repeats, detrend="none", size=64):
+def sensors_of_a_kind(repeats, detrend="none", size=64, lines=None):
     """(part: estimates) over sensors that differ in their serial numbers alone."""
     found = {name: [] for name in TRUTH}
     light = torch.cat([torch.zeros(4, 1, size, size), torch.full((4, 1, size, size), 7500 / 0.6)])
@@ -77,7 +77,8 @@ def sensors_of_a_kind(repeats, detrend="none", size=64):
         s = FrameSensor(size, size, None, serial, **PATTERN, read_noise=3.0, gain=1.0, black_level=200.0, bits=14)
         data = s.expose(light, key=Key(serial)).data
         dark, bright = frame_stack(data[:4, 0]), frame_stack(data[4:, 0])
-        both = {"dsnu": dsnu(dark, 1.0, detrend=detrend)["mono"], "prnu": prnu(bright, dark, detrend=detrend)["mono"]}
+        how = {"detrend": detrend, "lines": lines}
+        both = {"dsnu": dsnu(dark, 1.0, **how)["mono"], "prnu": prnu(bright, dark, **how)["mono"]}
         for which, part in TRUTH:
             found[which, part].append(getattr(both[which], part))
     return found
@@ -96,7 +97,8 @@ def test_sensors_of_one_kind_scatter_about_their_kind_as_stated(detrend):
 @pytest.mark.slow
 def test_intervals_of_95_percent_hold_the_truth_in_93_to_97_percent_of_2000_sensors(figure):
     inside = {}
-    for name, estimates in sensors_of_a_kind(2000, size=48).items():
+    # Where line noise is known, and be it 0, rows and columns are told by mean squares; the standard's formulas lean by one part in rows.
+    for name, estimates in sensors_of_a_kind(2000, size=48, lines={"mono": (0.0, 0.0)}).items():
         within = [low <= TRUTH[name] <= high for low, high in (e.interval(0.95) for e in estimates)]
         inside[name] = sum(within) / len(within)
         figure(f"fixed pattern: coverage of the 95 % interval of {' '.join(name)}", inside[name], "0.93 to 0.97")
