@@ -14,7 +14,6 @@ from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.ops.defects import surroundings
 
-
 _GROUPS, _GROUP = 8, 128  # of pixels of about the same light, and the least number in each
 
 
