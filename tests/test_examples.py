@@ -103,3 +103,12 @@ def test_example_7_finds_what_another_simulator_does(capsys):
     assert dark.startswith("FAILS") and "Nothing lies below 32" in dark
     assert dim.startswith("FAILS") and transfer.startswith("FAILS") and "1/12 too high" in transfer
     assert bright.startswith("passes") and white.startswith("passes")
+
+
+def test_example_8_measures_the_camera_that_took_the_frames(tmp_path, capsys):
+    example(8).main(str(tmp_path))
+    said = capsys.readouterr().out
+    for found, error, truth in re.findall(r"(?:gain|noise) ([\d.]+) \+- ([\d.]+) \S+, of ([\d.]+)", said):
+        assert abs(float(found) - float(truth)) < 5 * float(error) + 1e-4
+    # Of 120 divergences the largest is beyond 5 errors by chance once in 10^4; their own law leans a little.
+    assert float(re.search(r"at most ([\d.]+) errors", said)[1]) < 6 and (tmp_path / "report.html").stat().st_size > 100_000

@@ -14,6 +14,7 @@ from torch import Tensor
 from campipe.calibrate.gap import Gap, noise_gap, noise_summary
 from campipe.calibrate.scene_noise import SceneTransfer, scene_transfer
 from campipe.calibrate.shots import Series, Shot, series
+from campipe.calibrate.sorting import look
 from campipe.camera import Camera, cameras
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError
@@ -24,6 +25,7 @@ from campipe.ops.planes import pack, unpack
 
 Progress = Callable[[int, int, str], None]
 _SMOOTH = 15  # pixels of a plane along the side of the mean that stands for the light
+_SATURATED = 0.01  # of the pixels, from which on the mean does not tell the light
 _PAIRS = 4  # of each series; more say little more, and take long
 
 
@@ -126,6 +128,9 @@ def _tick(progress: Progress | None, done: int, total: int, words: str) -> None:
 def _compare(group: Series, model: Camera, key: Key) -> Compared:
     first = group.first
     real = [(_fitting(a, model), _fitting(b, model)) for _, (a, b) in zip(range(_PAIRS), group.pairs(), strict=False)]
+    full = float(look(real[0][0]).saturated.max())
+    if full > _SATURATED:
+        raise CampipeError(f"{100 * full:.2g} % of its pixels are saturated, so that their light is not known; it is left out")
     light = _light([frame for pair in real for frame in pair], model, first.iso, dark=first.kind == "dark")
     simulated = list(_simulated(light, model, first, len(real), key))
     gaps = noise_gap(noise_summary(real), noise_summary(simulated))

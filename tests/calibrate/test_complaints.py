@@ -96,5 +96,5 @@ def test_a_single_dark_is_left_out_by_name():
 
 
 def test_no_frames_at_all_are_refused():
-    with pytest.raises(CampipeError, match="neither came"):
+    with pytest.raises(CampipeError, match="no frames came"):
         measure_camera([])

@@ -57,5 +57,5 @@ def test_another_phase_of_the_filters_is_lined_up(tmp_path):
 def test_a_folder_that_cannot_be_compared_says_why(tmp_path):
     np.save(tmp_path / "dark.npy", np.full((64, 64), 64, dtype=np.uint16))
     (tmp_path / "manifest.yaml").write_text("shots: [{files: '*', seconds: 0.1, iso: 100}]")
-    with pytest.raises(CampipeError, match="nothing in .* can be compared"):
+    with pytest.raises(CampipeError, match=r"nothing in .* can be compared"):
         reality_gap(tmp_path, "mv-mono-2mp")
