@@ -127,9 +127,10 @@ def _fit(k: np.ndarray, s: np.ndarray, own: np.ndarray) -> Stages:
 
 
 def _start(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Logarithms of both stages, near the best: of all ratios of them that can be told, the one whose curve has the shape of the points; its
-    height is then the mean of what is left."""
-    ratio = np.linspace(x[0] - 3, x[-1] + 3, 4 * math.ceil(x[-1] - x[0]) + 25)
+    """Logarithms of both stages, near the best: of all ratios of them that can be told, the one whose curve has the shape of the points;
+    its height is then the mean of what is left."""
+    many = 4 * math.ceil(x[-1] - x[0]) + 25
+    ratio = np.linspace(x[0] - 3, x[-1] + 3, many)
     left = y - np.logaddexp(2 * x, 2 * ratio[:, None]) / 2
     i = int(left.var(1).argmin())
     height = float(left[i].mean())

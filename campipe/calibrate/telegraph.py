@@ -113,10 +113,10 @@ def _candidates(statistics: DarkStatistics, false_alarm: float) -> tuple[Tensor,
 def _freedom(ratio: float, most: float) -> float:
     """Degrees of freedom at which the quartiles of chi-squared have this ratio."""
     from scipy.optimize import brentq
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv
 
     def excess(freedom: float) -> float:
-        return float(chi2.ppf(0.75, freedom) / chi2.ppf(0.25, freedom)) - ratio
+        return float(gammaincinv(freedom / 2, 0.75) / gammaincinv(freedom / 2, 0.25)) - ratio
 
     return most if excess(most) > 0 else (1.0 if excess(1.0) < 0 else float(brentq(excess, 1.0, most)))
 

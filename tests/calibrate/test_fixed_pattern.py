@@ -98,7 +98,7 @@ def test_sensors_of_one_kind_scatter_about_their_kind_as_stated(detrend):
 def test_intervals_of_95_percent_hold_the_truth_in_93_to_97_percent_of_2000_sensors(figure):
     inside = {}
     # Where line noise is known, and be it 0, rows and columns are told by mean squares; the standard's formulas lean by one part in rows.
-    for name, estimates in sensors_of_a_kind(2000, size=48, lines={"mono": (0.0, 0.0)}).items():
+    for name, estimates in sensors_of_a_kind(2000, lines={"mono": (0.0, 0.0)}).items():
         within = [low <= TRUTH[name] <= high for low, high in (e.interval(0.95) for e in estimates)]
         inside[name] = sum(within) / len(within)
         figure(f"fixed pattern: coverage of the 95 % interval of {' '.join(name)}", inside[name], "0.93 to 0.97")

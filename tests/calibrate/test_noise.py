@@ -76,7 +76,7 @@ def test_a_level_scales_with_the_picture_and_knows_no_offset_and_no_ramp(functio
     assert function(torch.full((1, 2, 16, 16), 0.3)).tolist() == [[0, 0]]
 
 
-@pytest.mark.parametrize("sigma", [2, 5, 10, 25, 50])
+@pytest.mark.parametrize("sigma", [2, 10, 50, *(pytest.param(s, marks=pytest.mark.slow) for s in (5, 25))])
 def test_the_level_of_photos_is_found(photos, figure, sigma):
     off = {method: [] for method in METHODS}
     for i, photo in enumerate(photos.values()):
@@ -141,7 +141,7 @@ def test_s_and_o_of_flat_bars_are_found_within_their_stated_errors(truth):
     assert found.flat > 0.02
 
 
-@pytest.mark.parametrize(("gain", "read"), [(4.0, 2.5), (16.0, 2.0)])
+@pytest.mark.parametrize(("gain", "read"), [(4.0, 2.5), pytest.param(16.0, 2.0, marks=pytest.mark.slow)])
 def test_the_profile_of_raw_photos_is_found(photos, figure, gain, read):
     of_s, of_curve = [], []
     for i, photo in enumerate(photos.values()):

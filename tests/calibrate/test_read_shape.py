@@ -21,7 +21,7 @@ def shapes(seed, shape, *, side=64, frames=8, normal=0.0, pattern="RGGB", **numb
     return read_shape(dark_statistics([stack]), normal=normal)
 
 
-@pytest.mark.parametrize("shape", [-0.2, 0.0, 0.14])
+@pytest.mark.parametrize("shape", [-0.2, pytest.param(0.0, marks=pytest.mark.slow), 0.14])
 def test_the_shape_comes_back_with_an_honest_error(shape):
     z = []
     for seed in range(16):

@@ -35,13 +35,14 @@ def test_two_stages_describe_the_a7s2_and_its_switch_is_found(shared, figure):
 
 def test_both_stages_come_back_with_honest_errors():
     z = []
+    gains = GAINS[::2]
     for seed in range(50):
-        (stages,) = read_stages(GAINS, scattered(np.hypot(2.0 * GAINS, 1.2), seed)).segments[:1]
+        (stages,) = read_stages(gains, scattered(np.hypot(2.0 * gains, 1.2), seed)).segments[:1]
         z.append(((stages.pre.value - 2.0) / stages.pre.error, (stages.post.value - 1.2) / stages.post.error))
     z = np.array(z)
-    # The errors are of 26 degrees of freedom, which widens the scores by 4 %.
-    assert np.all(np.abs(z.mean(0)) < 4 / math.sqrt(50))
-    assert np.all(np.abs(z.std(0) - 1.04) < 4 / math.sqrt(100))
+    # The errors are of 12 degrees of freedom, which widens the scores by 10 %.
+    assert np.all(np.abs(z.mean(0)) < 4 * 1.1 / math.sqrt(50))
+    assert np.all(np.abs(z.std(0) - 1.1) < 4 * 1.1 / math.sqrt(100))
 
 
 LAWS = {"two": lambda k: np.hypot(2.0 * k, 1.0), "log": lambda k: 2 * k**0.6, "pre": lambda k: 3.0 * k, "post": lambda k: 2.0 + 0 * k}
