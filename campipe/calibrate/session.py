@@ -149,7 +149,9 @@ def _darks(groups: list[Series], usual: float | None, walk: Walk) -> tuple[list[
 
     Where the shortest exposure is refused, longer ones do not stand for it: they hold dark current.
     """
-    pairs, measures, refused = [], [], False
+    pairs: list[PairStatistics] = []
+    measures: list[DarkMeasure] = []
+    refused = False
     for group in groups:
         found: list[PairStatistics] = []
         try:
