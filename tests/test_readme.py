@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from campipe.cli.calibrating import app
+from campipe.cli.training import app
 
 PAGES = ("README.md", "docs/guide.md")
 REPOSITORY = Path(__file__).resolve().parents[1]

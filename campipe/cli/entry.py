@@ -14,7 +14,8 @@ from campipe.core.errors import CampipeError
 BAD_INPUT, INTERRUPTED = 2, 130
 
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # click's, which newer releases of typer carry inside
-_GO_ON = {"synth": "run the same command again and it goes on where it stopped"}
+_AGAIN = "run the same command again and it goes on where it stopped"
+_GO_ON = {"synth": _AGAIN, "train": _AGAIN}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> int:
-    from campipe.cli.calibrating import app
+    from campipe.cli.training import app
 
     command = next((word for word in words if not word.startswith("-")), "")
     try:

@@ -16,9 +16,9 @@ import torch
 import typer
 
 import campipe as cp
-from campipe.cli.calibrating import app
+from campipe.cli.training import app
 
-COMMANDS = ["demo", "list", "simulate", "develop", "evaluate", "synth", "bench"]
+COMMANDS = ["demo", "list", "simulate", "develop", "evaluate", "synth", "bench", "import", "calibrate", "rehearse", "gap", "train"]
 
 
 def started(*words: object, **options) -> subprocess.Popen[str]:

@@ -1,0 +1,36 @@
+"""The command that trains learned blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campipe.cli.calibrating import app
+from campipe.cli.commands import Json
+from campipe.cli.screen import Screen
+from campipe.core.errors import CampipeError
+
+
+@app.command(epilog="Example: campipe train demosaick_small --images photos --out training")
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a training recipe, or a .yaml file.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, log, weights and card; a training that is there goes on.")],
+    images: Annotated[Path | None, typer.Option(help="Folder of photos to train on.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Only write the weights as they are now to this file, .safetensors.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; without it, what accelerate was started with, else the CPU.")] = None,
+    json: Json = False,
+) -> None:
+    """Train a learned block from a recipe and a folder of photos."""
+    from campipe.jobs import train as jobs
+
+    screen = Screen()
+    if export is not None:
+        done = jobs.export(recipe, out, export)
+    elif images is None:
+        raise CampipeError("a training needs photos; give their folder with --images")
+    else:
+        with screen.progress("training") as progress:
+            done = jobs.train(recipe, images, out, device=device, progress=progress)
+    screen.say(jobs.as_json(done) if json else str(done))

@@ -1,0 +1,195 @@
+"""TrainingRecipe: a pipelines/train/*.yaml file as an object that trains a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
+from torch import Tensor
+
+from campipe.blocks.demosaicking.residual import Residual
+from campipe.blocks.learned.base import Learned
+from campipe.core.errors import RecipeError
+from campipe.core.resources import find
+from campipe.measure.mae import mae, mse
+from campipe.recipe import text
+from campipe.synth.photos import Photos
+from campipe.train.crops import Crops
+from campipe.train.demosaicking import Demosaicking
+from campipe.train.loop import Task, Training
+from campipe.train.schedules import Constant, Schedule, Steps, WarmUpCosine
+
+VERSION = 1
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": lambda x, y: mae(x, y, data_range=1),
+    "l2": lambda x, y: mse(x, y, data_range=1),
+}
+BLOCKS: dict[str, tuple[type[Learned], type[Task]]] = {Residual.block: (Residual, Demosaicking)}
+"""The learned blocks that can be trained, and the task of each."""
+
+Number = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[StrictInt, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(Strict):
+    """What the block is built from."""
+
+    weights: StrictStr | None = None
+    width: Count = 32
+    blocks: Annotated[StrictInt, Field(ge=0)] = 4
+
+
+class Data(Strict):
+    """What is trained on; see `campipe.train.crops.Crops`."""
+
+    crop: Annotated[StrictInt, Field(ge=16, multiple_of=2)]
+    colour: Share = 0.3
+    scenes: Share = 0.1
+    held_out: Annotated[StrictInt, Field(ge=0)] = 4
+
+
+class Rate(Strict):
+    """Learning rate: its kind, and the numbers of that kind."""
+
+    kind: Literal["constant", "steps", "cosine"]
+    peak: Number
+    end: Number | None = None
+    warm_up: Annotated[StrictInt, Field(ge=0)] = 0
+    factor: Number | None = None
+    at: list[Count] = Field(default=[])
+
+
+class Optimiser(Strict):
+    """How it is trained; see `campipe.train.loop.Training`."""
+
+    steps: Count
+    batch: Count
+    rate: Rate
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    ema: Decay | None = 0.999
+    clip: Number | None = None
+    validate_every: Count = 1000
+    log_every: Count = 100
+
+
+class Card(Strict):
+    """What the card of the weights says of their data."""
+
+    data: StrictStr
+    licence: StrictStr
+
+
+class Document(Strict):
+    """A recipe of a training as it was written."""
+
+    train: Literal[1]
+    about: StrictStr
+    block: StrictStr
+    loss: StrictStr = "l1"
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = 0
+    network: Network = Network()
+    data: Data
+    optimiser: Optimiser
+    card: Card
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """What is trained, on what, and how.
+
+    document   what was written
+    training   how, as the loop takes it
+    source     name of the file
+    """
+
+    document: Document
+    training: Training = field(compare=False, repr=False)
+    source: str = field(compare=False)
+
+    @classmethod
+    def parse(cls, written: str, source: str = "recipe") -> TrainingRecipe:
+        """Read a recipe from YAML text. Raises RecipeError with file, line and key."""
+        marked = text.Marked(written, source)
+        document = _read(marked)
+        for key, known in (("block", BLOCKS), ("loss", LOSSES)):
+            if getattr(document, key) not in known:
+                raise marked.error((key,), f"one of {', '.join(known)} is needed, but {getattr(document, key)!r} came")
+        try:
+            rate = _schedule(document.optimiser)
+        except ValueError as problem:
+            raise marked.error(("optimiser", "rate"), str(problem)) from None
+        numbers = {name: getattr(document.optimiser, name) for name in Optimiser.model_fields if name != "rate"}
+        return cls(document, Training(rate=rate, **numbers), source)
+
+    @classmethod
+    def load(cls, path_or_name: str | Path) -> TrainingRecipe:
+        """Read a recipe from a file, or one that ships: `load("demosaick_small")` and `load("pipelines/train/demosaick_small.yaml")`."""
+        path = Path(path_or_name)
+        if not path.is_file():
+            if path.is_absolute() or path.parent.as_posix() not in (".", "train", "pipelines/train"):
+                raise RecipeError(f"a recipe's file is needed, but there is no {path}")
+            path = find("pipelines", "train", path.name if path.suffix else f"{path.name}.yaml")
+        return cls.parse(text.written(path, "recipe"), str(path_or_name))
+
+    def block(self) -> Learned:
+        """The block before it is trained."""
+        make, seed = BLOCKS[self.document.block][0], {} if self.document.network.weights else {"seed": self.document.seed}
+        return make(**self.document.network.model_dump(), **seed)
+
+    def task(self, images: Any) -> Task:
+        """What the loop trains: the block with its photos and its loss.
+
+        images   folder of photos
+        """
+        block, data = self.block(), self.document.data
+        crops = Crops(Photos.under(images), data.crop, data.colour, data.scenes, data.held_out, self.document.seed)
+        make: Any = BLOCKS[self.document.block][1]
+        task: Task = make(block, crops, LOSSES[self.document.loss], self.document.loss)
+        return task
+
+
+def _schedule(written: Optimiser) -> Schedule:
+    rate = written.rate
+    if rate.kind == "constant":
+        return Constant(rate.peak)
+    if rate.kind == "steps":
+        if rate.factor is None or not rate.at:
+            raise ValueError("kind steps needs factor, and the steps it is applied at")
+        return Steps(rate.peak, rate.factor, tuple(rate.at))
+    if rate.end is None:
+        raise ValueError("kind cosine needs the end that it falls to")
+    return WarmUpCosine(rate.peak, rate.end, rate.warm_up, written.steps)
+
+
+def _read(marked: text.Marked) -> Document:
+    """Check a recipe's text against the schema; a RecipeError names file, line and key of the first complaint."""
+    data = marked.data
+    if not isinstance(data, dict) or data.get("train") != VERSION or isinstance(data["train"], bool):
+        raise marked.error((), f"a recipe of a training is a mapping that begins with `train: {VERSION}`")
+    try:
+        return Document.model_validate(data)
+    except ValidationError as problem:
+        found = min(problem.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        path = found["loc"]
+        if found["type"] == "extra_forbidden":
+            inner = {"network": Network, "data": Data, "optimiser": Optimiser, "card": Card}.get(str(path[0]), Document)
+            model: type[BaseModel] = Rate if path[:2] == ("optimiser", "rate") else inner if len(path) > 1 else Document
+            known = list(model.model_fields)
+            near = get_close_matches(str(path[-1]), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise marked.error(path, f"unknown key; {hint}") from None
+        if found["type"] == "missing":
+            raise marked.error(path, "missing; every training needs it") from None
+        wanted = found["msg"].removeprefix("Input should be ")
+        raise marked.error(path, f"expected {wanted}, but {str(found['input'])[:60]!r} came") from None

@@ -1,0 +1,89 @@
+"""Training samples hang on their numbers alone, and come from the photos that are not held out."""
+
+from __future__ import annotations
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import torch
+
+from campipe.core.errors import CampipeError, ShapeError
+from campipe.core.random import Key
+from campipe.synth.photos import Photos
+from campipe.train.crops import Crops, recoloured
+from campipe.train.demosaicking import seen_through
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four photos of noise, each in a band of values of its own."""
+    place = tmp_path_factory.mktemp("photos")
+    for number in range(4):
+        values = np.random.Generator(np.random.PCG64(number)).integers(60 * number, 60 * number + 50, (40, 48, 3), dtype=np.uint8)
+        imageio.imwrite(place / f"{number}.png", values)
+    return Photos.under(place)
+
+
+def plain(folder, **options) -> Crops:
+    return Crops(folder, **{"size": 16, "colour": 0.0, "scenes": 0.0, "held_out": 1, **options})
+
+
+def test_a_sample_is_the_same_alone_in_a_batch_and_in_any_order(folder):
+    crops = plain(folder, colour=0.3, scenes=0.3)
+    batch = crops.batch(range(20, 40))
+    again = Crops(folder, 16, 0.3, 0.3, 1)
+    for place in (19, 0, 7):
+        assert torch.equal(again.batch([20 + place])[0], batch[place])
+    assert not torch.equal(plain(folder, seed=1).batch(range(4)), plain(folder).batch(range(4)))
+    assert batch.shape == (20, 3, 16, 16) and batch.dtype == torch.float32
+    assert 0 <= float(batch.min()) and float(batch.max()) <= 1
+
+
+def test_photos_that_are_held_out_are_never_cropped(folder):
+    batch = plain(folder, held_out=2).batch(range(200))
+    assert float(batch.max()) < 120 / 255  # the bands of the first two photos
+    assert [float(photo.min() * 255) >= 120 for photo in plain(folder, held_out=2).validation()] == [True, True]
+
+
+def test_every_place_phase_and_orientation_comes_up(folder, tmp_path):
+    ramp = np.stack([np.arange(24)[:, None].repeat(24, 1), np.arange(24)[None].repeat(24, 0), np.zeros((24, 24))], -1)
+    imageio.imwrite(tmp_path / "ramp.png", ramp.astype(np.uint8))
+    batch = (plain(Photos.under(tmp_path), held_out=0).batch(range(400)) * 255).round()
+    # Channel 0 is the row and channel 1 the column of the photo: of a sample's first pixel, and how they change along its axes.
+    starts = {(int(s[0].min()), int(s[1].min())) for s in batch}
+    assert {y for y, _ in starts} == {x for _, x in starts} == set(range(9))
+    ways = {tuple(int(s[c, *at] - s[c, 0, 0]) for c in (0, 1) for at in ((0, 1), (1, 0))) for s in batch}
+    assert len(ways) == 8
+
+
+def test_colours_change_in_the_share_that_is_asked_for(folder):
+    one, other = plain(folder).batch(range(400)), plain(folder, colour=0.3).batch(range(400))
+    changed = (one != other).flatten(1).any(1).float().mean()
+    assert abs(float(changed) - 0.3) < 5 * (0.3 * 0.7 / 400) ** 0.5
+
+
+def test_grey_stays_grey_but_for_the_gains_and_colours_move_away_from_it():
+    grey = torch.full((3, 4, 4), 0.5)
+    for number in range(20):
+        out = recoloured(grey, Key(number))
+        assert 0.3 <= float(out.min()) and float(out.max()) <= 0.6  # 0.5 times the gains
+        assert torch.equal(out, out[:, :1, :1].expand_as(out))
+    assert torch.equal(recoloured(grey, Key(3)), recoloured(grey, Key(3)))
+
+
+def test_the_mosaic_is_that_of_rggb():
+    picture = torch.arange(3 * 4 * 6.0).reshape(1, 3, 4, 6)
+    mosaic = seen_through(picture)
+    assert torch.equal(mosaic[0, 0, ::2, ::2], picture[0, 0, ::2, ::2])
+    assert torch.equal(mosaic[0, 0, ::2, 1::2], picture[0, 1, ::2, 1::2])
+    assert torch.equal(mosaic[0, 0, 1::2, ::2], picture[0, 1, 1::2, ::2])
+    assert torch.equal(mosaic[0, 0, 1::2, 1::2], picture[0, 2, 1::2, 1::2])
+
+
+def test_photos_that_are_too_small_or_too_few_are_refused(folder):
+    with pytest.raises(ShapeError, match=r"at least 64 x 64 pixels is needed, but \d.png has 40 x 48"):
+        plain(folder, size=64).batch(range(4))
+    with pytest.raises(CampipeError, match="4 photos are to be held out, but there are 4"):
+        plain(folder, held_out=4)
+    with pytest.raises(CampipeError, match="from 0 to 1"):
+        plain(folder, colour=1.5)
