@@ -20,6 +20,12 @@ def check_pair(x: Tensor, y: Tensor, data_range: float, *, channels: int | None 
 
     Values beyond 16 times the data range are refused: they were made for another one. Inside a graph values are not looked at.
     """
+    check_shapes(x, y, channels=channels)
+    return _checked_range(data_range, x, y)
+
+
+def check_shapes(x: Tensor, y: Tensor, *, channels: int | None = None) -> None:
+    """Refuse two pictures that are not floating-point tensors of one shape (B, C, H, W) on one device; their values are not looked at."""
     for picture in (x, y):
         if not isinstance(picture, Tensor) or not picture.is_floating_point():
             came = picture.dtype if isinstance(picture, Tensor) else type(picture).__name__
@@ -30,7 +36,6 @@ def check_pair(x: Tensor, y: Tensor, data_range: float, *, channels: int | None 
         raise ShapeError(f"a measure compares two pictures on one device, but {x.device} and {y.device} came; move one with .to()")
     if channels is not None and x.shape[1] != channels:
         raise ShapeError(f"this measure takes {channels} channels, but {x.shape[1]} came")
-    return _checked_range(data_range, x, y)
 
 
 def _checked_range(data_range: float, *pictures: Tensor) -> float:
