@@ -163,5 +163,5 @@ def _spread(plane: Tensor, light: Tensor | None) -> Tensor:
     if float(apart.abs().max()) <= 1e-3 * float(dimness.mean()):
         return whole
     # Neither part is below 0.
-    slope = ((apart * squares).sum() / apart.square().sum()).clamp(0, squares.mean() / dimness.mean())
+    slope = ((apart * squares).sum() / apart.square().sum()).clamp_min(0).minimum(squares.mean() / dimness.mean())
     return (squares.mean() + slope * (1 / light - dimness.mean())).sqrt()
