@@ -143,10 +143,19 @@ def series(seed, current=20.0, times=(0.0, 1.0, 2.0, 4.0), **numbers):
     return [dark_statistics([stack(100 * seed + i, seconds=t, **numbers)]) for i, t in enumerate(times)]
 
 
+def batches(repeats, seed, *, side, current=20.0, times=(0.0, 1.0, 2.0, 4.0), frames=8, **numbers):
+    """So many series of dark statistics of one sensor, mono, with 8 frames at each time; those of a time are exposed at once."""
+    sensor = FrameSensor(side, side, None, read_noise=2.0, row_noise=0.3, black_level=64.0, gain=0.8, dark_current=current, **numbers)
+    still = torch.zeros(repeats * frames, 1, side, side)
+    shots = [sensor.expose(still, seconds=t, key=Key(seed).fold(i)) for i, t in enumerate(times)]
+    for r in range(repeats):
+        yield [dark_statistics([shot.map(lambda v, r=r: v[r * frames : (r + 1) * frames])]) for shot in shots]
+
+
 def test_dark_current_comes_back_from_mean_and_from_variance(figure):
     z = []
-    for seed in range(20):
-        for found in dark_current(series(seed), 0.8):
+    for sets in batches(80, 1, side=32):
+        for found in dark_current(sets, 0.8):
             z.append([(e.value - t) / e.error for e, t in ((found.mean, 20), (found.variance, 20), (found.black, 64))])
     z = np.array(z)
     assert np.all(np.abs(z.mean(0)) < 4 / math.sqrt(len(z))) and np.all(np.abs(z.std(0) - 1) < 4 / math.sqrt(2 * len(z)))
@@ -155,15 +164,6 @@ def test_dark_current_comes_back_from_mean_and_from_variance(figure):
     figure("dark current from the variance: worst error", max(abs(f.variance.value / 20 - 1) for f in found), "<= 0.02")
     assert all(abs(f.mean.value / 20 - 1) < 0.02 and abs(f.variance.value / 20 - 1) < 0.02 for f in found)
     assert all(abs(f.read_noise.value - 0.8 * math.hypot(2, 0.3)) < 4.5 * f.read_noise.error for f in found)
-
-
-def batches(repeats, seed, *, side, current=20.0, times=(0.0, 1.0, 2.0, 4.0), frames=8, **numbers):
-    """So many series of dark statistics of one sensor, mono, with 8 frames at each time; those of a time are exposed at once."""
-    sensor = FrameSensor(side, side, None, read_noise=2.0, row_noise=0.3, black_level=64.0, gain=0.8, dark_current=current, **numbers)
-    still = torch.zeros(repeats * frames, 1, side, side)
-    shots = [sensor.expose(still, seconds=t, key=Key(seed).fold(i)) for i, t in enumerate(times)]
-    for r in range(repeats):
-        yield [dark_statistics([shot.map(lambda v, r=r: v[r * frames : (r + 1) * frames])]) for shot in shots]
 
 
 @pytest.mark.slow
