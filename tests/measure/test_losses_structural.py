@@ -159,7 +159,7 @@ def test_a_noisy_photo_has_the_figures_of_the_paper_s_definition(shared, figure)
     figure("kodim08, sigma 25: MS-SSIM of Zhao et al.", dense, "0.186 +- 0.001")
     figure("kodim08, sigma 25: MS-SSIM of Wang et al.", wang, "0.898 +- 0.001")
     figure("kodim08, sigma 25: mix with alpha = 0.84", mix, "0.696 +- 0.001")
-    # Published figures for another draw of the noise, which moves them by some 2e-4, with three digits.
+    # Three digits of another implementation, for another draw of the noise, which moves them by some 2e-4.
     assert dense == pytest.approx(0.186, abs=1e-3)
     assert blurred == pytest.approx(0.0752, abs=3e-4)
     assert mix == pytest.approx(0.696, abs=1e-3)

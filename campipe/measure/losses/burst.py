@@ -28,9 +28,9 @@ def kpn_loss(
     reduction   "mean": (); "none": one per picture, (B,)
     returns     >= 0, in the unit of display values
 
-    All are divided by the white level and encoded for sRGB first; below black and above white the curve goes on as a
-    straight line, so that no pixel loses its slope. Differences are half of those to the next pixel, and their mean is over both directions. The frames' terms are
-    added, as in the released code; averages take weight / N. Gradient: exact, 0 at corners.
+    All are divided by the white level and encoded for sRGB first; below black and above white the curve goes on as a straight line, so that
+    no pixel loses its slope. Differences are half of those to the next pixel, and their mean is over both directions. The frames' terms
+    are added, as in the released code; averages take weight / N. Gradient: exact, 0 at corners.
     Source: Mildenhall et al., "Burst denoising with kernel prediction networks", CVPR 2018.
     """
     check_shapes(x, y)

@@ -45,7 +45,8 @@ def lpips(
     """
     size = check_pair(x, y, data_range)
     if not torch.compiler.is_compiling():
-        low, high = min(float(x.min()), float(y.min())), max(float(x.max()), float(y.max()))
+        ends = [torch.stack(torch.aminmax(picture.detach())).tolist() for picture in (x, y)]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
         if low < -_SLACK * size or high > (1 + _SLACK) * size:
             raise CampipeError(
                 f"lpips takes display values from 0 to data_range={size:g}, but they reach from {low:g} to {high:g}; "
