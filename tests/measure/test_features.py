@@ -15,13 +15,13 @@ from campipe.measure.features import NETWORKS, VGG16, VGG19, CampipeSmall, featu
 
 # Weights of the convolutional parts as the papers' layers have them, and as Keras prints them for VGG: without their classifiers.
 COUNTS = {"vgg16": 14_714_688, "vgg19": 20_024_384, "alexnet": 2_469_696, "squeezenet": 722_496, "campipe-small": 462_304}
-# Sides of layers for a picture of 224 pixels, as the papers' tables have them.
+# Sides of layers: for a picture of 224 pixels as the papers' tables have them, and of a seventh of that where every size is halved exactly.
 SIDES = {
-    "vgg16": {"conv1_2": 224, "conv5_3": 14, "pool5": 7},
-    "vgg19": {"conv3_4": 56, "conv5_4": 14, "pool5": 7},
+    "vgg16": {"conv1_2": 32, "conv5_3": 2, "pool5": 1},
+    "vgg19": {"conv3_4": 8, "conv5_4": 2, "pool5": 1},
     "alexnet": {"conv1": 55, "pool1": 27, "conv2": 27, "pool2": 13, "conv5": 13, "pool5": 6},
     "squeezenet": {"conv1": 111, "pool1": 55, "fire3": 55, "pool3": 27, "fire5": 27, "pool5": 13, "fire9": 13},
-    "campipe-small": {"relu1_2": 224, "relu4_2": 28, "pool4": 14},
+    "campipe-small": {"relu1_2": 32, "relu4_2": 4, "pool4": 2},
 }
 # Some keys and shapes of torchvision's checkpoints.
 KEYS = {
@@ -57,7 +57,7 @@ def test_the_trunk_is_built_as_published(name):
     network = drawn(NETWORKS[name])
     assert sum(weight.numel() for weight in network.parameters()) == COUNTS[name]
     with torch.no_grad():
-        features = network(picture(224), SIDES[name])
+        features = network(picture(224 if name in ("alexnet", "squeezenet") else 32), SIDES[name])
     assert {layer: value.shape[-1] for layer, value in features.items()} == SIDES[name]
     assert all(layer in network.names for layer in network.lpips_layers)
 

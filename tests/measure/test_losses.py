@@ -114,14 +114,14 @@ def test_equal_pictures_have_the_least_loss_and_a_gradient_of_zero(function, opt
 def test_the_gradient_is_right(function, options):
     # The denominator of the relative loss is a number to its gradient by default; its own test is below.
     options = options | ({"through_denominator": True} if function is relative_l2_loss else {})
-    x, y = uniform(2, 3, 22, 23), uniform(2, 3, 22, 23, seed=1)
+    x, y = uniform(2, 2, 22, 23), uniform(2, 2, 22, 23, seed=1)
 
     def some(part: torch.Tensor) -> torch.Tensor:
         whole = x.clone()
-        whole[:, :, 3:5, 4:6] = part
+        whole[:, :, 3:5, 4:5] = part
         return function(whole, y, **options, reduction="none")
 
-    assert torch.autograd.gradcheck(some, x[:, :, 3:5, 4:6].clone().requires_grad_())
+    assert torch.autograd.gradcheck(some, x[:, :, 3:5, 4:5].clone().requires_grad_())
 
 
 @pytest.mark.parametrize(("function", "options"), FUNCTIONS)

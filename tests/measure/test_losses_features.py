@@ -88,10 +88,10 @@ def test_gradients_into_the_picture_are_right(small, pair):
 
         def some(part: torch.Tensor, loss=loss, options=options) -> torch.Tensor:
             whole = x.clone()
-            whole[:, :, 3:5, 4:6] = part
+            whole[:, :, 3:5, 4:5] = part
             return loss(whole, y, small, *options, data_range=1)
 
-        assert torch.autograd.gradcheck(some, x[:, :, 3:5, 4:6].clone().requires_grad_())
+        assert torch.autograd.gradcheck(some, x[:, :, 3:5, 4:5].clone().requires_grad_())
 
 
 # Style.
@@ -181,7 +181,7 @@ def published(x: torch.Tensor, y: torch.Tensor, network, numbers, linear) -> np.
 def test_lpips_is_the_published_definition_with_weights_of_a_file(tmp_path, name, numbers):
     generator = torch.Generator().manual_seed(2)
     network = NETWORKS[name]().draw(generator)
-    x = torch.rand(2, 3, 64, 70, generator=generator)
+    x = torch.rand(2, 3, *((32, 35) if name == "vgg16" else (64, 70)), generator=generator)
     y = (x + 0.1 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
     widths = [value.shape[1] for value in network(x, network.lpips_layers).values()]
     linear = [torch.rand(width, generator=generator) / width for width in widths]

@@ -61,7 +61,8 @@ class FeatureNetwork(nn.Module):
         out: dict[str, Tensor] = {}
         x = x.to(next(self.parameters()).dtype)
         value = (x.expand(-1, 3, -1, -1) - self._mean.to(x)) / self._std.to(x)  # type: ignore[operator]
-        for number, module in enumerate(self.features[: max(wanted.values()) + 1]):
+        for number in range(max(wanted.values()) + 1):
+            module = self.features[number]
             if min(value.shape[-2:]) < _least(module):
                 raise ShapeError(f"{x.shape[-2]} x {x.shape[-1]} pixels are too few for layer {number} of {self.title}; give larger ones")
             value = module(value)

@@ -17,7 +17,7 @@ from campipe.measure.features.squeezenet import SqueezeNet
 from campipe.measure.features.trunk import FeatureNetwork, Pooling
 from campipe.measure.features.vgg import VGG16, VGG19, CampipeSmall
 
-NETWORKS: dict[str, type[FeatureNetwork]] = {kind.title: kind for kind in (VGG16, VGG19, AlexNet, SqueezeNet, CampipeSmall)}  # type: ignore[misc]
+NETWORKS: dict[str, type[FeatureNetwork]] = {kind.title: kind for kind in (VGG16, VGG19, AlexNet, SqueezeNet, CampipeSmall)}
 _OWN = "features_small.safetensors"
 
 
