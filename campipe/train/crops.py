@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.random import Key
@@ -17,6 +18,8 @@ from campipe.synth.photos import Photos
 SATURATION, GAIN = (1.0, 2.4), (0.6, 1.2)
 """Factor on the distance from grey, and on each channel, of a sample whose colours are changed."""
 
+_LUMA = (0.299, 0.587, 0.114)
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -25,6 +28,7 @@ class Crops:
     photos       the last `held_out` of them are never cropped
     size         pixels a side
     colour       share of the samples whose colours are changed: saturation, gain of each channel, order of the channels
+    chroma       share of the samples whose colours have half the resolution, as most pictures are stored: their finest detail is grey
     scenes       share of the samples that are procedural scenes instead
     held_out     photos that are kept for validation
     seed         whole number; another one gives other samples
@@ -35,6 +39,7 @@ class Crops:
     photos: Photos
     size: int
     colour: float = 0.3
+    chroma: float = 0.5
     scenes: float = 0.1
     held_out: int = 4
     seed: int = 0
@@ -45,12 +50,13 @@ class Crops:
                 f"{self.held_out} photos are to be held out, but there are {len(self.photos)}; put more photos into the folder, "
                 "or hold out fewer"
             )
-        if not (0 <= self.colour <= 1 and 0 <= self.scenes <= 1):
-            raise CampipeError(f"a share of the samples is from 0 to 1, but colour={self.colour} and scenes={self.scenes} came")
+        for what in ("colour", "chroma", "scenes"):
+            if not 0 <= getattr(self, what) <= 1:
+                raise CampipeError(f"a share of the samples is from 0 to 1, but {what}={getattr(self, what)} came")
 
     def about(self) -> dict[str, Any]:
         """What the samples hang on, as plain values."""
-        numbers = {name: getattr(self, name) for name in ("size", "colour", "scenes", "held_out", "seed")}
+        numbers = {name: getattr(self, name) for name in ("size", "colour", "chroma", "scenes", "held_out", "seed")}
         return {**numbers, "photos": list(self.photos.names)}
 
     def batch(self, numbers: Sequence[int]) -> Tensor:
@@ -67,7 +73,8 @@ class Crops:
         for dim, position in ((-1, 4), (-2, 5)):
             piece = piece.flip(dim) if key.uniform(position) < 0.5 else piece
         piece = piece.mT if key.uniform(6) < 0.5 else piece
-        return recoloured(piece, key.fold("colour")) if key.uniform(7) < self.colour else piece.contiguous()
+        piece = recoloured(piece, key.fold("colour")) if key.uniform(7) < self.colour else piece
+        return subsampled(piece) if key.uniform(8) < self.chroma else piece.contiguous()
 
     def validation(self) -> list[Tensor]:
         """The photos that are held out, (1, 3, H, W) each."""
@@ -86,6 +93,17 @@ def recoloured(picture: Tensor, key: Key) -> Tensor:
     gains = torch.tensor([GAIN[0] + (GAIN[1] - GAIN[0]) * key.uniform(1 + c) for c in range(3)])[:, None, None]
     order = sorted(range(3), key=lambda c: key.uniform(4 + c))
     return ((grey + saturation * (picture - grey)) * gains)[order].clamp(0, 1)
+
+
+def subsampled(picture: Tensor) -> Tensor:
+    """A picture, (3, H, W), with its colours at half the resolution, as 4:2:0 stores them: means of 2 x 2 pixels, put back linearly.
+
+    The luma is that of ITU-R BT.601, and stays; the result is clipped to [0, 1].
+    """
+    luma = (picture * torch.tensor(_LUMA)[:, None, None]).sum(0, keepdim=True)
+    small = functional.avg_pool2d((picture - luma)[None], 2, ceil_mode=True)
+    chroma = functional.interpolate(small, size=picture.shape[-2:], mode="bilinear", align_corners=False)[0]
+    return (luma + chroma).clamp(0, 1)
 
 
 def _crop(photo: Tensor, size: int, v: float, u: float, name: str) -> Tensor:

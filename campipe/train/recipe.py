@@ -55,6 +55,7 @@ class Data(Strict):
 
     crop: Annotated[StrictInt, Field(ge=16, multiple_of=2)]
     colour: Share = 0.3
+    chroma: Share = 0.5
     scenes: Share = 0.1
     held_out: Annotated[StrictInt, Field(ge=0)] = 4
 
@@ -153,7 +154,7 @@ class TrainingRecipe:
         images   folder of photos
         """
         block, data = self.block(), self.document.data
-        crops = Crops(Photos.under(images), data.crop, data.colour, data.scenes, data.held_out, self.document.seed)
+        crops = Crops(Photos.under(images), data.crop, data.colour, data.chroma, data.scenes, data.held_out, self.document.seed)
         make: Any = BLOCKS[self.document.block][1]
         task: Task = make(block, crops, LOSSES[self.document.loss], self.document.loss)
         return task

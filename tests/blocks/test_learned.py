@@ -159,7 +159,7 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path):
 def test_weights_that_no_file_should_hold_are_not_written(tmp_path):
     block = awake()
     block.body.last.weight.data[0, 0, 0, 0] = 1e6
-    with pytest.raises(CampipeError, match="last.weight is not"):
+    with pytest.raises(CampipeError, match=r"last\.weight is not"):
         block.save(tmp_path / "w.safetensors")
     with pytest.raises(CampipeError, match="at most 3000000 bytes"):
         Residual(weights=None, width=128, blocks=8).save(tmp_path / "w.safetensors")

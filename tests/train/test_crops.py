@@ -10,7 +10,7 @@ import torch
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.random import Key
 from campipe.synth.photos import Photos
-from campipe.train.crops import Crops, recoloured
+from campipe.train.crops import Crops, recoloured, subsampled
 from campipe.train.demosaicking import seen_through
 
 
@@ -25,13 +25,13 @@ def folder(tmp_path_factory):
 
 
 def plain(folder, **options) -> Crops:
-    return Crops(folder, **{"size": 16, "colour": 0.0, "scenes": 0.0, "held_out": 1, **options})
+    return Crops(folder, **{"size": 16, "colour": 0.0, "chroma": 0.0, "scenes": 0.0, "held_out": 1, **options})
 
 
 def test_a_sample_is_the_same_alone_in_a_batch_and_in_any_order(folder):
-    crops = plain(folder, colour=0.3, scenes=0.3)
+    crops = plain(folder, colour=0.3, chroma=0.4, scenes=0.3)
     batch = crops.batch(range(20, 40))
-    again = Crops(folder, 16, 0.3, 0.3, 1)
+    again = Crops(folder, 16, 0.3, 0.4, 0.3, 1)
     for place in (19, 0, 7):
         assert torch.equal(again.batch([20 + place])[0], batch[place])
     assert not torch.equal(plain(folder, seed=1).batch(range(4)), plain(folder).batch(range(4)))
@@ -69,6 +69,18 @@ def test_grey_stays_grey_but_for_the_gains_and_colours_move_away_from_it():
         assert 0.3 <= float(out.min()) and float(out.max()) <= 0.6  # 0.5 times the gains
         assert torch.equal(out, out[:, :1, :1].expand_as(out))
     assert torch.equal(recoloured(grey, Key(3)), recoloured(grey, Key(3)))
+
+
+def test_colours_of_half_the_resolution_keep_the_luma_and_lose_their_finest_detail():
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    checks = torch.stack([0.5 + 0.2 * (-1) ** (x + y), torch.full((16, 16), 0.5), 0.5 - 0.1 * (-1) ** x])
+    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    out = subsampled(checks)
+    assert torch.allclose((out * luma).sum(0), (checks * luma).sum(0), atol=1e-6)
+    # Means over 2 x 2 pixels of what changes from pixel to pixel are all the same: the differences of channels become constant.
+    assert float((out[0] - out[1]).std()) < 1e-6 and float((out[2] - out[1]).std()) < 1e-6
+    slow = torch.stack([0.2 + 0.03 * x, 0.5 + 0 * x, 0.3 + 0.02 * y])
+    assert torch.allclose(subsampled(slow)[:, 2:-2, 2:-2], slow[:, 2:-2, 2:-2], atol=1e-6)  # a plane is put back as it was
 
 
 def test_the_mosaic_is_that_of_rggb():

@@ -40,6 +40,7 @@ class ResidualNet(nn.Module):
     blocks            residual blocks
     bias              False: no layer has a constant term, so that the net is homogeneous: twice the input gives twice the output
     even              True: the first layer sees no constant: the same added to all pixels of an input channel changes nothing
+    gain              factor on the input, so that the layers see values of about 1: steps of an optimiser are as large in every net
     seed              of the weights at the start; the last layer's are 0, and the net is the function 0
 
     Source: residual blocks without normalisation after Lim et al., "Enhanced deep residual networks for single image super-resolution",
@@ -48,14 +49,23 @@ class ResidualNet(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, *, width: int = 32, blocks: int = 4, bias: bool = False, even: bool = True, seed: int = 0
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        width: int = 32,
+        blocks: int = 4,
+        bias: bool = False,
+        even: bool = True,
+        gain: float = 1.0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         for what, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("width", width, 1), ("blocks", blocks, 0)):
             number = whole(value)
             if number is None or number < least:
                 raise CampipeError(f"{what} of a net is a whole number from {least} on, but {value!r} came")
-        self.inputs, self.outputs = int(inputs), int(outputs)
+        self.inputs, self.outputs, self.gain = int(inputs), int(outputs), float(gain)
         self.first = Convolution(inputs, width, bias=bias, even=even)
         self.inner = nn.ModuleList(Convolution(width, width, bias=bias) for _ in range(2 * blocks))
         self.last = Convolution(width, outputs, bias=bias)
@@ -68,7 +78,7 @@ class ResidualNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H, W)."""
-        x = functional.relu(self.first(x))
+        x = functional.relu(self.first(self.gain * x))
         for one, two in zip(self.inner[::2], self.inner[1::2], strict=True):
             x = x + two(functional.relu(one(x)))
         return self.last(x)
