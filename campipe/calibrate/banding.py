@@ -62,7 +62,7 @@ def banding(statistics: DarkStatistics, *, false_alarm: float = 1e-3) -> tuple[B
     Frames whose waves begin anywhere lose a part of them to their mean, 1 / n on average and as much by chance: a / (2 n) is added to the
     error of what changes. Lines of the stack's mean keep the black level of each position of the pattern out.
     """
-    frame = statistics.whole_frame()
+    frame = statistics.whole_frame
     out = []
     for axis, lines, period in (("rows", frame.rows, statistics.tile[0]), ("columns", frame.columns, statistics.tile[1])):
         if lines.shape[1] < _LEAST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,15 +13,10 @@ from torch import Tensor
 from campipe.calibrate.components import Components, Part, variance_components
 from campipe.calibrate.estimate import Estimate
 from campipe.calibrate.planes import plane_names
+from campipe.calibrate.rounding import QUANTISED, ROUNDING, without_rounding
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Capture, Frame
-
-ROUNDING = 1 / 12
-"""DN^2: the variance that rounding to whole numbers adds."""
-
-QUANTISED = 0.24
-"""DN^2: below this dark variance the converter is all that is seen. EMVA 1288 Release 4.0, section 6.6."""
 
 _WINDOW = 2**19  # pixels per frame that are kept as they are
 _CLIPPED = 1e-3  # share of values at the converter's zero above which a dark frame is refused
@@ -46,6 +42,11 @@ class DarkPlane:
     columns: Tensor
     window: Tensor
     top: int
+
+    @cached_property
+    def components(self) -> Components:
+        """The temporal variance, split; every estimate starts from it."""
+        return variance_components(self.rows, self.columns, float(self.variance.mean()), _spread(self))
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class DarkStatistics:
     def tile(self) -> tuple[int, int]:
         return (1, 1) if self.pattern is None else patterns.size(self.pattern)
 
-    @property
+    @cached_property
     def planes(self) -> tuple[DarkPlane, ...]:
         """One for each position of the pattern, row by row."""
         th, tw = self.tile
@@ -103,6 +104,7 @@ class DarkStatistics:
             out.append(DarkPlane(name, *maps, self.rows[p], self.columns[p], self.window[:, i::th, j::tw], self.top // th))
         return tuple(out)
 
+    @cached_property
     def whole_frame(self) -> DarkPlane:
         """The frame as one plane: for temporal noise, in which colours do not differ in expectation."""
         th, tw = self.tile
@@ -247,7 +249,7 @@ def read_noise(statistics: DarkStatistics) -> tuple[ReadNoise, ...]:
     Dark current and its shot noise are in it: take the shortest exposure.
     """
     out = []
-    for plane in (*statistics.planes, *([statistics.whole_frame()] if statistics.pattern is not None else [])):
+    for plane in (*statistics.planes, *([statistics.whole_frame] if statistics.pattern is not None else [])):
         parts = temporal_components(plane)
         if parts.total.variance < QUANTISED and statistics.whole:
             limit = Estimate(
@@ -264,7 +266,7 @@ def read_noise(statistics: DarkStatistics) -> tuple[ReadNoise, ...]:
 
 def temporal_components(plane: DarkPlane) -> Components:
     """The temporal variance of a plane, split; the spread of squares is taken from the window."""
-    return variance_components(plane.rows, plane.columns, float(plane.variance.mean()), _spread(plane))
+    return plane.components
 
 
 def residuals(plane: DarkPlane) -> Tensor:
@@ -294,34 +296,3 @@ def _deviation(part: Part, at: tuple[Tensor, int] | None, shared: float = 0.0) -
         return Estimate(math.sqrt(1.645 * error), math.nan, "DN", bound=True, note="no more than rounding brings")
     sigma = math.sqrt(variance)
     return Estimate(sigma, error / (2 * sigma), "DN", part.freedom)
-
-
-def without_rounding(variance: float, mean: Tensor, frames: int, shared: float = 0.0) -> float:
-    """Variance of normal noise before it was rounded, DN^2.
-
-    variance   mean over pixels of the variance of whole numbers
-    mean       mean of each pixel, DN; what counts is where it lies between two whole numbers
-    frames     how many the mean was taken over
-    shared     DN^2, variance of what moves the pixels of a line together: it carries them from one whole number to the next as well
-
-    Rounding x = c + e, e normal, gives the variance s^2 + 1/12 - (4 s^2 + 1 / pi^2) cos(2 pi c) f - (sin(2 pi c) f / pi)^2 with
-    f = exp(-2 (pi s)^2), and terms of f^4: the Fourier series of the saw tooth that rounding adds (Widrow and Kollar, Quantization Noise,
-    2008, chapter 4). The equation is solved by halving. The cosine is averaged over pixels, and set right for the noise of their means.
-    """
-    if variance > 2.0:
-        return variance - ROUNDING
-    turn = 2 * math.pi * mean.double()
-    blur = math.exp(2 * math.pi**2 * variance / frames)
-    moved = math.exp(-2 * math.pi**2 * shared)
-    cosine = moved * max(-1.0, min(1.0, blur * float(turn.cos().mean())))
-    squares = moved * max(0.0, min(1.0, 0.5 - 0.5 * min(blur**4, 1e3) * float((2 * turn).cos().mean())))
-
-    def rounded(s2: float) -> float:
-        fade = math.exp(-2 * s2 * math.pi**2)
-        return s2 + ROUNDING - (4 * s2 + 1 / math.pi**2) * cosine * fade - squares * (fade / math.pi) ** 2
-
-    low, high = 0.0, variance + ROUNDING
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rounded(middle) < variance else (low, middle)
-    return (low + high) / 2

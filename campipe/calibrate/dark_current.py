@@ -10,8 +10,9 @@ import numpy as np
 
 from campipe.calibrate.black_level import black_level
 from campipe.calibrate.components import Part
-from campipe.calibrate.dark import QUANTISED, ROUNDING, DarkStatistics, temporal_components
+from campipe.calibrate.dark import DarkStatistics, temporal_components
 from campipe.calibrate.estimate import Estimate
+from campipe.calibrate.rounding import QUANTISED, ROUNDING
 from campipe.core.errors import CampipeError
 
 BOLTZMANN = 1.380649e-23 / 1.602176634e-19

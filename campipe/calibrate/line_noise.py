@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from campipe.calibrate.components import Part
-from campipe.calibrate.dark import QUANTISED, ROUNDING, DarkStatistics, temporal_components
+from campipe.calibrate.dark import DarkStatistics, temporal_components
 from campipe.calibrate.estimate import Estimate
+from campipe.calibrate.rounding import QUANTISED, ROUNDING
 
 _SEEN = 3.0  # standard errors above nothing from which on a deviation is given, and not an upper limit
 
@@ -36,7 +37,7 @@ def line_noise(statistics: DarkStatistics) -> tuple[LineNoise, ...]:
     Where a variance lies less than three errors above 0, the answer is an upper limit at 95 %; where the whole dark variance is below
     0.24 DN^2 rounding swallows part of what lines share, and the limit is that of the read noise.
     """
-    planes = [*statistics.planes, *([statistics.whole_frame()] if statistics.pattern is not None else [])]
+    planes = [*statistics.planes, *([statistics.whole_frame] if statistics.pattern is not None else [])]
     out = []
     for plane in planes:
         parts = temporal_components(plane)

@@ -33,8 +33,8 @@ class PairStatistics:
     mean               DN, of both frames, black level included
     variance           DN^2, temporal: half the variance of the difference. An offset of one whole frame against the other, such as
                        flicker makes, is not in it
-    variance_error     DN^2, one standard error, from the scatter of the rows' contributions, so that noise which the pixels of a row share
-                       is in it; with fewer than 16 rows that of normal noise, variance sqrt(2 / (n - 1))
+    variance_error     DN^2, one standard error, from the scatter of the contributions of neighbouring rows, so that noise which the
+                       pixels of a row share is in it; with fewer than 16 rows that of normal noise, variance sqrt(2 / (n - 1))
     spatial_variance   DN^2, of the fixed pattern, uneven illumination included: the covariance of the two frames; scatters around 0
                        where there is none
     shift              DN, mean of the first frame less that of the second; of several pairs the largest one
@@ -236,7 +236,10 @@ def _plane(sums: np.ndarray, each: int, level: float) -> tuple[float, ...]:
     parts = sums[:, 2] - 2 * shift * (sums[:, 0] - sums[:, 1]) + each * shift**2
     variance = (square - n * shift**2) / (2 * (n - 1))
     if rows >= _ROWS:
-        error, freedom = math.sqrt(rows * parts.var(ddof=1)) / (2 * (n - 1)), rows - 1
+        # From one row to the next, so that shading, which makes rows differ by their light, is not taken for noise. Von Neumann's mean
+        # square of successive differences has 2/3 of the degrees of freedom.
+        spread = float(np.square(np.diff(parts)).mean()) / 2
+        error, freedom = math.sqrt(rows * spread) / (2 * (n - 1)), 2 / 3 * (rows - 1)
     else:
         error, freedom = max(variance, 0.0) * math.sqrt(2 / (n - 1)), n - 1
     spatial = (product - a * b / n) / (n - 1)

@@ -58,7 +58,7 @@ def code_step(frame: Frame) -> Tensor:
     found = []
     for plane in _planes(frame):
         values = plane.flatten()
-        values = values[:: max(1, values.numel() // 1_000_000)]
+        values = values[:: max(1, values.numel() // 200_000)]
         low, high = torch.quantile(values, torch.tensor([0.1, 0.9], dtype=values.dtype))
         inside = values[(values >= low) & (values <= high)].round()
         span = float(high.floor() - low.ceil()) + 1

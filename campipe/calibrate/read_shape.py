@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from campipe.calibrate.dark import QUANTISED, ROUNDING, DarkPlane, DarkStatistics, residuals, temporal_components
+from campipe.calibrate.dark import DarkPlane, DarkStatistics, residuals, temporal_components
 from campipe.calibrate.estimate import Estimate
+from campipe.calibrate.rounding import QUANTISED, ROUNDING
 from campipe.core.errors import CampipeError
 from campipe.ops.draws import tukey_lambda_std
 

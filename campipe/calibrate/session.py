@@ -15,13 +15,15 @@ from campipe.calibrate.estimate import Estimate, combined
 from campipe.calibrate.hot_pixels import OddPixels, hot_pixels
 from campipe.calibrate.line_noise import LineNoise, line_noise
 from campipe.calibrate.linearity import Linearity, linearity
-from campipe.calibrate.pairs import PairStatistics, joined, pair_statistics
+from campipe.calibrate.pairs import PairStatistics, Window, joined, pair_statistics
 from campipe.calibrate.photon_transfer import PhotonTransfer, photon_transfer
 from campipe.calibrate.read_shape import read_shape
 from campipe.calibrate.shots import Series, Shot, series
+from campipe.calibrate.sorting import look
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 
+_UNEVEN = 0.05  # peak to peak of a flat's smooth shading over its level, from which on its middle is taken
 _MOSTLY = 0.5  # part of the dark variance from behind the gain that leaves no shape to be seen
 
 Progress = Callable[[int, int, str], None]
@@ -114,8 +116,9 @@ def measure_step(iso: float, walk: Walk) -> IsoStep:
     own = [shot for shot in walk.shots if shot.iso == iso]
     darks, flats = (_enough(series(own, kind), kind, walk) for kind in ("dark", "flat"))
     usual = _usual_temperature(darks)
-    pairs, exposures = _darks(darks, usual, walk)
-    light = [_flats(group, walk) for group in flats]
+    roi = _even(flats, walk)
+    pairs, exposures = _darks(darks, usual, roi, walk)
+    light = [_flats(group, roi, walk) for group in flats]
     transfer: dict[str, PhotonTransfer] = {}
     lines: dict[str, Linearity] = {}
     if light and pairs:
@@ -144,7 +147,25 @@ def _usual_temperature(groups: list[Series]) -> float | None:
     return max(sorted(set(degrees), key=str), key=degrees.count) if degrees else None
 
 
-def _darks(groups: list[Series], usual: float | None, walk: Walk) -> tuple[list[PairStatistics], list[DarkMeasure]]:
+def _even(flats: list[Series], walk: Walk) -> Window | None:
+    """The middle third of the frame each way, where flats fall off towards the corners; None: all of it.
+
+    Variance over mean is the same line wherever the light is, but saturation is that of one level of light.
+    """
+    if not flats:
+        return None
+    group = sorted(flats, key=lambda g: g.first.level)[len(flats) // 2]
+    frame = group.first.load()
+    seen = look(frame)
+    uneven = float((seen.slope / (seen.level - (seen.level.mean() - group.first.level)).clamp_min(1.0)).max())
+    if uneven < _UNEVEN or min(frame.height, frame.width) < 192:
+        return None
+    walk.complain([f"the flats differ by {100 * uneven:.2g} % from place to place: photon transfer takes their middle, a third each way"])
+    height, width = (size // 36 * 12 for size in (frame.height, frame.width))
+    return (frame.height - height) // 24 * 12, (frame.width - width) // 24 * 12, height, width
+
+
+def _darks(groups: list[Series], usual: float | None, roi: Window | None, walk: Walk) -> tuple[list[PairStatistics], list[DarkMeasure]]:
     """Pairs at the usual temperature, and what every exposure says; each file is read once.
 
     Where the shortest exposure is refused, longer ones do not stand for it: they hold dark current.
@@ -155,7 +176,7 @@ def _darks(groups: list[Series], usual: float | None, walk: Walk) -> tuple[list[
     for group in groups:
         found: list[PairStatistics] = []
         try:
-            statistics = dark_statistics(_paired(walk.frames(group), found), temperature=group.first.temperature)
+            statistics = dark_statistics(_paired(walk.frames(group), found, roi), temperature=group.first.temperature)
         except CampipeError as problem:
             walk.complain([f"{group.names[0]} and the other darks of its series are left out: {problem.message}"])
             refused = refused or not measures
@@ -197,26 +218,26 @@ def measure_shape(iso: float, walk: Walk, normal: float = 0.0) -> Estimate | Non
     return combined(shapes)
 
 
-def _paired(frames: Iterator[Frame], found: list[PairStatistics]) -> Iterator[Frame]:
+def _paired(frames: Iterator[Frame], found: list[PairStatistics], roi: Window | None) -> Iterator[Frame]:
     """Pass frames on, and put the statistics of every two of them into a list."""
     before: Frame | None = None
     for frame in frames:
         if before is None:
             before = frame
         else:
-            found.append(pair_statistics(before, frame))
+            found.append(pair_statistics(before, frame, roi=roi))
             before = None
         yield frame
 
 
-def _flats(group: Series, walk: Walk) -> PairStatistics:
+def _flats(group: Series, roi: Window | None, walk: Walk) -> PairStatistics:
     """The pairs of one level."""
     found, before, looked = [], None, False
     for frame in walk.frames(group):
         if before is None:
             before = frame
             continue
-        found.append(pair_statistics(before, frame, photons=group.first.photons))
+        found.append(pair_statistics(before, frame, roi=roi, photons=group.first.photons))
         if not looked:
             walk.complain(flat_complaints(group, before, frame, found[-1]))
             looked = True

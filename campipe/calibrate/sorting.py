@@ -15,6 +15,7 @@ from campipe.ops.planes import pack
 
 _TILES = 24  # along the shorter side of a plane, at most
 _LEAST = 4  # pixels of a plane along the side of a tile
+_ROWS = 256  # of a plane, at most, that the noise is taken from
 _ORDER = 4  # of the polynomial that stands for lens shading
 
 # A flat's tiles lie within this fraction of its smooth shading. Dust and PRNU stay below it, edges do not.
@@ -50,22 +51,23 @@ def look(frame: Frame) -> Look:
     frame.expect("dn")
     tile = (1, 1) if frame.capture.pattern is None else patterns.size(frame.capture.pattern)
     height, width = (size // t * t for size, t in zip((frame.height, frame.width), tile, strict=True))
-    planes = pack(frame.data[:1, ..., :height, :width], tile)[0][0].double()
+    planes = pack(frame.data[:1, ..., :height, :width], tile)[0][0]
     if min(planes.shape[-2:]) < 4 * _LEAST:
         raise ShapeError(f"16 x 16 pixels of every colour tell what a frame shows, but {frame.height} x {frame.width} came")
     side = max(_LEAST, min(planes.shape[-2:]) // _TILES)
-    means = torch.nn.functional.avg_pool2d(planes[None], side)[0]
-    step = (planes[..., 1:] - planes[..., :-1]).square().mean((-2, -1)) / 2
+    means = torch.nn.functional.avg_pool2d(planes[None], side)[0].double()
+    rows = planes[:, :: max(1, planes.shape[-2] // _ROWS)]  # some rows tell the noise of all
+    step = (rows[..., 1:] - rows[..., :-1]).square().mean((-2, -1), dtype=torch.float64) / 2
     smooth = _smooth(means)
     rest = ((means - smooth).square().mean((-2, -1)) - step / side**2).clamp_min(0).sqrt()
     top = _top(frame)
     return Look(
-        planes.mean((-2, -1)),
+        planes.mean((-2, -1), dtype=torch.float64),
         rest,
         smooth.amax((-2, -1)) - smooth.amin((-2, -1)),
         step.sqrt(),
-        (planes <= 0).double().mean((-2, -1)),
-        (planes >= top).double().mean((-2, -1)),
+        (planes <= 0).sum((-2, -1)).double() / planes[0].numel(),
+        (planes >= top).sum((-2, -1)).double() / planes[0].numel(),
         (frame.height, frame.width),
     )
 
@@ -102,8 +104,9 @@ def _smooth(means: Tensor) -> Tensor:
 
 def _top(frame: Frame) -> float:
     """Where pixels saturate, DN: the white level, or the largest number where at least two in a hundred thousand pixels have it."""
-    largest = float(frame.data[:1].max())
-    piled = float((frame.data[:1] == largest).double().mean()) > 2e-5 and largest > float(frame.data[:1].median())
+    data = frame.data[:1]
+    largest, middle = float(data.max()), float(data.flatten()[:: max(1, data.numel() // 10_000)].median())
+    piled = int((data == largest).sum()) > 2e-5 * data.numel() and largest > middle
     white = frame.capture.white_level
     stated = math.inf if white is None else float(white.min())
     return min(stated, largest) if piled else stated

@@ -123,7 +123,7 @@ def _freedom(ratio: float, most: float) -> float:
 
 def _series(frames: Iterable[Frame], places: Tensor, statistics: DarkStatistics) -> Tensor:
     """(N, L) float64, DN: the candidates in every frame, without what their rows have in common."""
-    rows = statistics.whole_frame().rows
+    rows = statistics.whole_frame.rows
     rows = rows - rows.mean(0)
     out = []
     for frame in frames:

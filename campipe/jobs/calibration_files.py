@@ -21,6 +21,7 @@ from campipe.jobs.calibration_manifest import MANIFEST, Manifest, Rule, photons_
 Progress = Callable[[int, int, str], None]
 ARRAYS = (".npy", ".raw", ".bin")
 # Words of a file's path that say what it is; the nearest to the file's end counts.
+_LOOKS = ("level", "structure", "slope", "noise", "clipped", "saturated")
 _WORDS = {"dark": "dark", "bias": "dark", "black": "dark", "flat": "flat", "white": "flat", "chart": "chart", "checker": "chart"}
 
 
@@ -31,7 +32,6 @@ class Found:
     shots      what is measured
     why        of each file's name, why it was taken for what it was taken for
     problems   files that cannot be used, with the reason
-    looks      of each file's name, what it looks like
     size       (height, width), px, of the frames
     manifest   that lay beside them
     """
@@ -39,7 +39,6 @@ class Found:
     shots: tuple[Shot, ...]
     why: dict[str, str]
     problems: tuple[str, ...]
-    looks: dict[str, Look]
     size: tuple[int, int]
     manifest: Manifest
 
@@ -62,7 +61,7 @@ def find_files(folder: Path, progress: Progress | None = None) -> Found:
     if not files:
         raise RawFileError(f"no raw files are in {folder}: darks, flats and charts are expected there, as .dng, .nef ..., .npy or .raw")
     problems: list[str] = []
-    seen: list[tuple[Path, str, Rule, Frame, Look]] = []
+    seen: list[_Seen] = []
     for done, path in enumerate(files):
         name = path.relative_to(folder).as_posix()
         if progress is not None:
@@ -71,7 +70,7 @@ def find_files(folder: Path, progress: Progress | None = None) -> Found:
             rule = manifest.rule(name)
             frame = load(path, manifest, rule)
             # The pixels are read again when they are measured: a folder of them does not fit into memory.
-            seen.append((path, name, rule, frame.replace(frame.data[..., :1, :1]), look(frame)))
+            seen.append(_Seen.of(path, name, rule, frame))
         except CampipeError as problem:
             problems.append(problem.message if name in problem.message else f"{name}: {problem.message}")
     seen, odd = _one_size(seen)
@@ -79,7 +78,39 @@ def find_files(folder: Path, progress: Progress | None = None) -> Found:
     if not seen:
         raise RawFileError(f"no file of {folder} can be used; the first: {problems[0]}")
     shots, why, more = _sorted(seen, manifest)
-    return Found(tuple(shots), why, (*problems, *more), {name: seen_as for _, name, _, _, seen_as in seen}, seen[0][4].size, manifest)
+    return Found(tuple(shots), why, (*problems, *more), seen[0].size, manifest)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a file that was looked at, in plain numbers: small tensors would lie between the pixels of frames, and hold their
+    memory."""
+
+    path: Path
+    name: str
+    rule: Rule
+    size: tuple[int, int]
+    pattern: str | None
+    iso: float
+    seconds: float | None
+    black: float | None
+    white: float
+    level: float
+    numbers: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, path: Path, name: str, rule: Rule, frame: Frame) -> _Seen:
+        seen, c = look(frame), frame.capture
+        numbers = tuple(tuple(getattr(seen, field).tolist()) for field in _LOOKS)
+        iso = 100.0 if c.iso is None else float(c.iso)
+        black = None if c.black_level is None else float(c.black_level.double().mean())
+        white = float(2**14 - 1) if c.white_level is None else float(c.white_level.double().mean())
+        seconds = None if c.seconds is None else round(float(c.seconds), 9)
+        return cls(path, name, rule, seen.size, c.pattern, iso, seconds, black, white, float(seen.level.mean()), numbers)
+
+    @property
+    def look(self) -> Look:
+        return Look(*(torch.tensor(row, dtype=torch.float64) for row in self.numbers), self.size)
 
 
 def load(path: Path, manifest: Manifest, rule: Rule) -> Frame:
@@ -114,18 +145,15 @@ def _array(path: Path, manifest: Manifest) -> Frame:
     return Frame(tensor, "dn", Capture(pattern=manifest.pattern, white_level=white))
 
 
-def _one_size(seen: list[Any]) -> tuple[list[Any], list[str]]:
+def _one_size(seen: list[_Seen]) -> tuple[list[_Seen], list[str]]:
     """Those of the most frequent size and pattern, and a sentence for each of the others."""
-    shapes = [(entry[4].size, entry[3].capture.pattern) for entry in seen]
+    shapes = [(one.size, one.pattern) for one in seen]
     if not shapes:
         return seen, []
     usual = max(set(shapes), key=shapes.count)
-    odd = [
-        f"{entry[1]}: it is {_words(shape)}, but most files are {_words(usual)}; it is left out"
-        for entry, shape in zip(seen, shapes, strict=True)
-        if shape != usual
-    ]
-    return [entry for entry, shape in zip(seen, shapes, strict=True) if shape == usual], odd
+    others = [one for one, shape in zip(seen, shapes, strict=True) if shape != usual]
+    odd = [f"{o.name}: it is {_words((o.size, o.pattern))}, but most files are {_words(usual)}; it is left out" for o in others]
+    return [one for one, shape in zip(seen, shapes, strict=True) if shape == usual], odd
 
 
 def _words(shape: tuple[tuple[int, int], str | None]) -> str:
@@ -133,37 +161,27 @@ def _words(shape: tuple[tuple[int, int], str | None]) -> str:
     return f"{width} x {height} {pattern or 'mono'}"
 
 
-def _sorted(seen: Sequence[tuple[Path, str, Rule, Frame, Look]], manifest: Manifest) -> tuple[list[Shot], dict[str, str], list[str]]:
+def _sorted(seen: Sequence[_Seen], manifest: Manifest) -> tuple[list[Shot], dict[str, str], list[str]]:
     """Shots, reasons and problems."""
     shots, why, problems = [], {}, []
     darkest: dict[float, float] = {}
-    for _, _, _, frame, seen_as in seen:
-        iso = _iso(frame)
-        darkest[iso] = min(darkest.get(iso, float("inf")), float(seen_as.level.mean()))
-    for path, name, rule, frame, seen_as in seen:
-        capture, iso = frame.capture, _iso(frame)
-        stated = None if capture.black_level is None else float(capture.black_level.double().mean())
+    for one in seen:
+        darkest[one.iso] = min(darkest.get(one.iso, float("inf")), one.level)
+    for one in seen:
         # A stated black level may be wrong, or 0 where the file does not say it: the darkest frame tells more, where it is near.
-        black = darkest[iso] if stated is None or stated <= 0 else min(stated, darkest[iso])
-        white = float(capture.white_level.double().mean()) if capture.white_level is not None else float(2**14 - 1)
-        kind, reason = _said(name, rule) or kind_of(seen_as, black, white)
-        why[name] = reason
+        black = darkest[one.iso] if one.black is None or one.black <= 0 else min(one.black, darkest[one.iso])
+        kind, reason = _said(one.name, one.rule) or kind_of(one.look, black, one.white)
+        why[one.name] = reason
         if kind == "picture":
-            kind, why[name] = "chart", reason + ": a chart, if one is found in it"
-        if capture.seconds is None and kind != "chart":
-            problems.append(f"{name}: its exposure time is not known; say seconds in {MANIFEST}")
+            kind, why[one.name] = "chart", reason + ": a chart, if one is found in it"
+        if one.seconds is None and kind != "chart":
+            problems.append(f"{one.name}: its exposure time is not known; say seconds in {MANIFEST}")
             continue
-        seconds = 0.0 if capture.seconds is None else round(float(capture.seconds), 9)
-        level = float(seen_as.level.mean()) - black
-        loader = _loader(path, manifest, rule)
+        seconds, rule = one.seconds or 0.0, one.rule
         photons = photons_of(manifest, rule, seconds)
-        shots.append(Shot(name, kind, loader, iso, seconds, level, photons, rule.temperature, rule.cct))
+        loader = _loader(one.path, manifest, rule)
+        shots.append(Shot(one.name, kind, loader, one.iso, seconds, one.level - black, photons, rule.temperature, rule.cct))
     return shots, why, problems
-
-
-def _iso(frame: Frame) -> float:
-    """The file's ISO, or 100 where it has none."""
-    return 100.0 if frame.capture.iso is None else float(frame.capture.iso)
 
 
 def _loader(path: Path, manifest: Manifest, rule: Rule) -> Callable[[], Frame]:

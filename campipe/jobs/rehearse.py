@@ -87,7 +87,7 @@ def rehearsal(
     lens            True: flats through the camera's lens, which shades the corners; False: even light on the bare sensor, as EMVA 1288
                     asks for
 
-    The photons of each flat are in its shot, so that the quantum efficiency comes out too.
+    Without the lens the photons of each flat are in its shot, so that the quantum efficiency comes out too.
     """
     sensor = camera.sensor
     size = (height or sensor.height, width or sensor.width)
@@ -102,7 +102,7 @@ def rehearsal(
         def take(name: str = name, setting: _Setting = at[iso], seconds: float = seconds, photons: float = photons) -> Frame:
             return setting.take(seconds, photons, size, (place[0], place[1]), Key(seed).fold(name), lens)
 
-        shots.append(Shot(name, kind, take, iso, seconds, level * at[iso].span, photons if kind == "flat" else None))
+        shots.append(Shot(name, kind, take, iso, seconds, level * at[iso].span, photons if kind == "flat" and not lens else None))
     return shots
 
 

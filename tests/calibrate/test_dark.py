@@ -8,9 +8,10 @@ import torch
 
 from campipe.calibrate.black_level import black_level, black_table, trend
 from campipe.calibrate.components import variance_components
-from campipe.calibrate.dark import dark_statistics, read_noise, without_rounding
+from campipe.calibrate.dark import dark_statistics, read_noise
 from campipe.calibrate.line_noise import line_noise
 from campipe.calibrate.read_shape import read_shape
+from campipe.calibrate.rounding import without_rounding
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Capture, Frame
 from campipe.core.random import Key
@@ -65,7 +66,7 @@ def test_one_pass_gives_mean_and_variance_of_every_pixel():
     gb = seen.planes[2]
     assert gb.name == "Gb" and torch.allclose(gb.rows, data[:, 1::2, 0::2].mean(2), rtol=0, atol=1e-9)
     assert torch.allclose(gb.columns, data[:, 1::2, 0::2].mean(1), rtol=0, atol=1e-9)
-    whole = seen.whole_frame()
+    whole = seen.whole_frame
     assert torch.allclose(whole.rows, data.mean(2), rtol=0, atol=1e-9) and torch.allclose(whole.columns, data.mean(1), rtol=0, atol=1e-9)
 
 
