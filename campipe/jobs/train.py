@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from campipe.blocks.learned.base import Learned
 from campipe.core.errors import CampipeError
 from campipe.io.atomic import write_bytes
 from campipe.train.card import about, card
@@ -48,10 +49,11 @@ def train(
     progress   called with (steps done, all, words)
     """
     loaded, out = TrainingRecipe.load(recipe), Path(out)
-    task = loaded.task(images)
+    block = loaded.block()
+    task = loaded.task(block, images)
     fitted = fit(task, loaded.training, _folder(out), device=device_of(device), progress=progress)
     task.to("cpu")
-    return _write(loaded, task.block, fitted, out / "weights.safetensors")  # type: ignore[arg-type]
+    return _write(loaded, block, fitted, out / "weights.safetensors")
 
 
 def export(recipe: str | Path, out: str | Path, path: str | Path) -> Trained:
@@ -74,7 +76,7 @@ def export(recipe: str | Path, out: str | Path, path: str | Path) -> Trained:
     return _write(loaded, block, Fitted(held.step, scores, held.seconds), path)
 
 
-def _write(recipe: TrainingRecipe, block, fitted: Fitted, path: Path) -> Trained:  # type: ignore[no-untyped-def]
+def _write(recipe: TrainingRecipe, block: Learned, fitted: Fitted, path: Path) -> Trained:
     block.save(path, about(recipe, fitted))
     beside = path.with_suffix(".md")
     name = path.stem if path.stem != "weights" else Path(recipe.source).stem

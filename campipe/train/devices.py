@@ -69,7 +69,8 @@ class Accelerated:
             from accelerate import Accelerator
         except ImportError:
             raise CampipeError("training in several processes needs accelerate; install it: pip install 'campipe[train]'") from None
-        self.accelerator = Accelerator(**options)
+        # Without a GPU it has to be told, or it would take the processes for strangers.
+        self.accelerator = Accelerator(**{"cpu": not torch.cuda.is_available(), **options})
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
 
     def prepare(self, task: nn.Module, optimiser: Optimizer) -> tuple[nn.Module, Optimizer]:

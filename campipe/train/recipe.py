@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,8 @@ from campipe.blocks.demosaicking.residual import Residual
 from campipe.blocks.learned.base import Learned
 from campipe.core.errors import RecipeError
 from campipe.core.resources import find
-from campipe.measure.mae import mae, mse
+from campipe.measure.losses.ms_ssim_l1 import ms_ssim_l1_loss
+from campipe.measure.losses.pixel import charbonnier_loss, l1_loss, l2_loss
 from campipe.recipe import text
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
@@ -26,9 +28,13 @@ from campipe.train.schedules import Constant, Schedule, Steps, WarmUpCosine
 VERSION = 1
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "l1": lambda x, y: mae(x, y, data_range=1),
-    "l2": lambda x, y: mse(x, y, data_range=1),
+    "l1": l1_loss,
+    "l2": l2_loss,
+    "charbonnier": charbonnier_loss,
+    "ms_ssim_l1": partial(ms_ssim_l1_loss, data_range=1),
 }
+"""What a training can minimise, of pictures in [0, 1]."""
+
 BLOCKS: dict[str, tuple[type[Learned], type[Task]]] = {Residual.block: (Residual, Demosaicking)}
 """The learned blocks that can be trained, and the task of each."""
 
@@ -145,15 +151,16 @@ class TrainingRecipe:
 
     def block(self) -> Learned:
         """The block before it is trained."""
-        make, seed = BLOCKS[self.document.block][0], {} if self.document.network.weights else {"seed": self.document.seed}
-        return make(**self.document.network.model_dump(), **seed)
+        make: Any = BLOCKS[self.document.block][0]
+        block: Learned = make(**self.document.network.model_dump(), seed=self.document.seed)
+        return block
 
-    def task(self, images: Any) -> Task:
+    def task(self, block: Learned, images: Any) -> Task:
         """What the loop trains: the block with its photos and its loss.
 
         images   folder of photos
         """
-        block, data = self.block(), self.document.data
+        data = self.document.data
         crops = Crops(Photos.under(images), data.crop, data.colour, data.chroma, data.scenes, data.held_out, self.document.seed)
         make: Any = BLOCKS[self.document.block][1]
         task: Task = make(block, crops, LOSSES[self.document.loss], self.document.loss)
@@ -184,9 +191,10 @@ def _read(marked: text.Marked) -> Document:
         found = min(problem.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         path = found["loc"]
         if found["type"] == "extra_forbidden":
-            inner = {"network": Network, "data": Data, "optimiser": Optimiser, "card": Card}.get(str(path[0]), Document)
-            model: type[BaseModel] = Rate if path[:2] == ("optimiser", "rate") else inner if len(path) > 1 else Document
-            known = list(model.model_fields)
+            models: dict[tuple[Any, ...], type[BaseModel]] = {
+                ("network",): Network, ("data",): Data, ("optimiser",): Optimiser, ("optimiser", "rate"): Rate, ("card",): Card,
+            }  # fmt: skip
+            known = list(models.get(path[:-1], Document).model_fields)
             near = get_close_matches(str(path[-1]), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise marked.error(path, f"unknown key; {hint}") from None

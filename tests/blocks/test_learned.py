@@ -26,7 +26,7 @@ def awake(width: int = 8, blocks: int = 2) -> Residual:
     """A block whose last layer is not 0, so that its net is heard."""
     block = Residual(weights=None, width=width, blocks=blocks)
     last = block.body.last.weight
-    last.data.copy_(0.2 * (rand(*last.shape, seed=5) - 0.5))
+    last.data.copy_(0.02 * (rand(*last.shape, seed=5) - 0.5))
     return block
 
 

@@ -24,11 +24,11 @@ RECIPE = """train: 1
 about: a very small demosaicker
 block: demosaick/residual
 network: {width: 8, blocks: 1}
-data: {crop: 32, colour: 0.1, chroma: 0.5, scenes: 0.1, held_out: 1}
+data: {crop: 32, colour: 0.1, chroma: 0.9, scenes: 0.0, held_out: 1}
 optimiser:
   steps: 250
   batch: 4
-  rate: {kind: cosine, peak: 0.005, end: 1.0e-4, warm_up: 10}
+  rate: {kind: cosine, peak: 0.01, end: 1.0e-4, warm_up: 10}
   betas: [0.9, 0.99]
   ema: 0.95
   validate_every: 50

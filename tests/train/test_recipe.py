@@ -30,7 +30,7 @@ def test_a_shipped_recipe_makes_a_batch_and_its_loss(name, photos, tmp_path):
         imageio.imwrite(tmp_path / f"{number}.png", photos["coffee"][:128, number * 20 : number * 20 + 128])
     recipe = TrainingRecipe.load(name)
     assert recipe == TrainingRecipe.load(f"pipelines/train/{name}.yaml") and recipe.document.about and recipe.document.card.licence
-    task = recipe.task(tmp_path)
+    task = recipe.task(recipe.block(), tmp_path)
     loss = task(task.batch(range(2)))
     assert loss.ndim == 0 and 0 < float(loss) < 0.2
     assert sum(p.numel() for p in task.net.parameters()) * 2 < 3_000_000
@@ -73,7 +73,7 @@ def test_what_is_no_recipe_is_refused_with_file_line_and_key(old, new, words):
 
 
 def test_a_recipe_that_is_not_there_is_answered_with_the_nearest():
-    with pytest.raises(CampipeError, match="did you mean 'demosaick_small.yaml'"):
+    with pytest.raises(CampipeError, match=r"did you mean 'demosaick_small\.yaml'"):
         TrainingRecipe.load("demosaik_small")
     with pytest.raises(CampipeError, match="there is no"):
         TrainingRecipe.load("elsewhere/x.yaml")

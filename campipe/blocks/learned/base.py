@@ -67,7 +67,9 @@ class Learned(Block):
     @classmethod
     def load(cls, name: str | Path, **options: Any) -> Self:
         """The block with weights that ship under a name, or lie in a file."""
-        return cls(weights=name, **options)
+        make: Any = cls
+        loaded: Self = make(weights=name, **options)
+        return loaded
 
     def unfreeze(self) -> list[nn.Parameter]:
         """Let an optimiser change the weights, and return them; `freeze` ends it."""

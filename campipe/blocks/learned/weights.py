@@ -49,7 +49,7 @@ def write_weights(path: str | Path, weights: Weights) -> Path:
     if bad:
         raise CampipeError(f"weights are finite and below 65504, but {bad[0]} is not; take them from an earlier checkpoint")
     written = {"campipe_weights": str(FORMAT), "block": weights.block, "architecture": json.dumps(dict(weights.architecture))}
-    content = save(tensors, {**dict(weights.about), **written})
+    content = _ordered(save(tensors, {**dict(weights.about), **written}))
     if len(content) > LARGEST:
         raise CampipeError(f"a file of weights has at most {LARGEST} bytes, but these make {len(content)}; train a smaller net")
     _write(path, content)
@@ -94,6 +94,14 @@ def shipped(name_or_path: str | Path) -> Path:
         known = ", ".join(there) or "none"
         raise CampipeError(f"no weights {str(name_or_path)!r} ship; there are: {known}; weights=None is the untrained block, its base")
     return find("data", "weights", f"{name_or_path}{_SUFFIX}")
+
+
+def _ordered(content: bytes) -> bytes:
+    """The same file with the entries of its header sorted: the library shuffles them, and equal weights should be equal files."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def _write(path: Path, content: bytes) -> None:
