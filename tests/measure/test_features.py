@@ -62,6 +62,11 @@ def test_the_trunk_is_built_as_published(name):
     assert all(layer in network.names for layer in network.lpips_layers)
 
 
+def test_squeezenet_keeps_the_last_column_when_it_pools():
+    # 42 pixels: 20 behind the first convolution, of which windows of 3 at a stride of 2 reach 19; the last one hangs over the edge.
+    assert drawn(NETWORKS["squeezenet"])(picture(42), ["conv1", "pool1"])["pool1"].shape[-1] == 10
+
+
 @pytest.mark.parametrize("name", KEYS)
 def test_keys_and_numbers_are_those_of_the_published_checkpoints(name):
     network = NETWORKS[name]()

@@ -248,6 +248,14 @@ def test_total_variation_is_the_contour_of_a_square():
     assert 144 * total_variation_loss(x, reduction="none")[0].item() == pytest.approx(2 * (18 + math.sqrt(2)))
 
 
+def test_total_variation_is_the_sum_over_pixels_of_their_own_slope():
+    x = uniform(2, 3, 7, 9)
+    down = np.diff(x.numpy(), axis=2, append=x[:, :, -1:].numpy())
+    across = np.diff(x.numpy(), axis=3, append=x[..., -1:].numpy())
+    each = total_variation_loss(x, reduction="none")
+    assert each.tolist() == pytest.approx(np.hypot(down, across).mean((1, 2, 3)).tolist(), rel=1e-12)
+
+
 @pytest.mark.parametrize("isotropic", [True, False])
 def test_total_variation_has_the_right_gradient_and_none_where_flat(isotropic):
     x = uniform(1, 2, 5, 6).requires_grad_()

@@ -21,6 +21,7 @@ from campipe.measure.losses import (
     perceptual_loss,
     style_loss,
 )
+from campipe.measure.losses.lpips import _unit
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of the published code of LPIPS, for pictures from -1 to 1
 
@@ -214,6 +215,9 @@ def test_lpips_is_zero_for_equal_pictures_with_a_finite_gradient_where_features_
     assert lpips(x, pair[0], network, data_range=1).item() == 0
     (grad,) = torch.autograd.grad(lpips(x, pair[1], network, data_range=1), x)
     assert torch.isfinite(grad).all() and grad.abs().max() > 0
+    # A rectifier hides what is not finite before it; other layers would not.
+    features = torch.zeros(1, 4, 2, 2, requires_grad=True)
+    assert torch.equal(torch.autograd.grad(_unit(features).sum(), features)[0], torch.full((1, 4, 2, 2), 1e10))
 
 
 def test_grey_pictures_have_the_lpips_of_three_equal_channels(small, pair):
