@@ -30,7 +30,8 @@ def misses(label: str, found: Estimate | None, truth: float, allowed: float, wan
         return [f"{label}: not measured"]
     if found.bound:
         return [] if truth <= found.value else [f"{label}: at most {found.value:.4g}, but the truth is {truth:.4g}"]
-    off = abs(found.value - truth)
+    # The root of a variance that scatters around 0 lies twice as many of its own errors away as the variance does.
+    off = abs(found.value - truth) if truth else found.value / 2
     error = math.hypot(found.error, wander)
     return [] if off <= max(allowed, SIGMAS * error) else [f"{label}: {found}, but the truth is {truth:.6g} ({off / error:.1f} errors)"]
 
