@@ -18,6 +18,7 @@ _FILLERS: dict[str, dict[str, str]] = {
         "malvar": "campipe.blocks.demosaicking.malvar:Malvar",
         "hamilton_adams": "campipe.blocks.demosaicking.hamilton_adams:HamiltonAdams",
         "menon": "campipe.blocks.demosaicking.menon:Menon",
+        "residual": "campipe.blocks.demosaicking.residual:Residual",
         "wiener": "campipe.blocks.demosaicking.wiener:Wiener",
     },
     "denoise": {

@@ -47,6 +47,7 @@ SHIPPED = {
     "malvar": "campipe.blocks.demosaicking:Malvar",
     "hamilton_adams": "campipe.blocks.demosaicking:HamiltonAdams",
     "menon": "campipe.blocks.demosaicking:Menon",
+    "residual": "campipe.blocks.demosaicking:Residual",
     "wiener": "campipe.blocks.demosaicking:Wiener",
     "wiener_deblur": "campipe.blocks.deblurring:Wiener",
     "richardson_lucy": "campipe.blocks.deblurring:RichardsonLucy",

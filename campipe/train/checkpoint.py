@@ -53,7 +53,8 @@ class Checkpoint:
         except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as problem:
             first = (str(problem).splitlines() or [type(problem).__name__])[0]
             raise CampipeError(f"{path} cannot be read as a checkpoint ({first}); delete it and begin again") from None
-        if not isinstance(held, dict) or held.pop("campipe_checkpoint", None) != FORMAT:
+        known = isinstance(held, dict) and held.pop("campipe_checkpoint", None) == FORMAT
+        if not known or set(held) != set(cls.__dataclass_fields__):
             raise CampipeError(f"{path} is no checkpoint of format {FORMAT}; delete it and begin again")
         return cls(**held)
 

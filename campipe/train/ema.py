@@ -44,6 +44,10 @@ class Ema:
         finally:
             self._put(own)
 
+    def settle(self) -> None:
+        """Let the module keep the averaged weights."""
+        self._put(self.mean)
+
     @torch.no_grad()
     def _put(self, values: dict[str, Tensor]) -> None:
         for name, p in self.module.named_parameters():

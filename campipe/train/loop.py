@@ -184,7 +184,7 @@ def fit(
     if first and not scores:
         scores = _validate(task, ema)
     if ema is not None:
-        ema._put(ema.mean)
+        ema.settle()
     task.net.requires_grad_(False)
     return Fitted(step, scores, spent())
 

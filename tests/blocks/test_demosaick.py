@@ -8,6 +8,7 @@ import torch
 
 from campipe import blocks
 from campipe.blocks.demosaicking.slot import Demosaicker, LinearDemosaicker
+from campipe.blocks.learned.base import Learned
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.frame import Capture, Frame
@@ -15,6 +16,8 @@ from campipe.core.law import Law
 
 FILLERS = blocks.names("demosaick")
 LINEAR = [name for name in FILLERS if isinstance(blocks.demosaick(name), LinearDemosaicker)]
+# What a training found is as symmetric as its data: nearly, which is no contract.
+CLASSICAL = [name for name in FILLERS if not issubclass(blocks.filler("demosaick", name), Learned)]
 PATTERNS = ["RGGB", "GRBG", "GBRG", "BGGR"]
 X_TRANS = "GBGGRGRGRBGBGBGGRGGRGGBGBGBRGRGRGGBG"
 ALL_PATTERNS = {"bayer": PATTERNS, "xtrans": [X_TRANS, patterns.roll(X_TRANS, 2, 5)]}
@@ -28,6 +31,7 @@ def patterns_of(name: str) -> list[str]:
 
 CASES = [pytest.param(name, pattern, id=f"{name}-{pattern[:4]}{len(pattern)}") for name in FILLERS for pattern in patterns_of(name)]
 every_case = pytest.mark.parametrize(("name", "pattern"), CASES)
+classical_case = pytest.mark.parametrize(("name", "pattern"), [case for case in CASES if case.values[0] in CLASSICAL])
 
 
 def mosaic(height: int = 16, width: int = 18, *, batch: int = 1, seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -80,12 +84,14 @@ def test_a_crop_is_demosaicked_as_the_whole_inside_the_margin(name, pattern, pla
     y, x = place
     m = block.margin
     for dtype in (torch.float32, torch.float64):  # the compiled loop, and the torch path
-        whole = Frame(mosaic(40, 47, dtype=dtype), "mosaic", Capture(pattern=pattern))
-        inside = block(whole.crop(y, x, 31, 30)).data[..., m:-m, m:-m]
-        assert torch.equal(inside, block(whole).data[..., y + m : y + 31 - m, x + m : x + 30 - m])
+        whole = Frame(mosaic(40 + 2 * m, 47 + 2 * m, dtype=dtype), "mosaic", Capture(pattern=pattern))
+        inside = block(whole.crop(y, x, 31 + 2 * m, 30 + 2 * m)).data[..., m:-m, m:-m]
+        expected = block(whole).data[..., y + m : y + m + 31, x + m : x + m + 30]
+        # The library that convolves may add in another order in another size.
+        assert torch.allclose(inside, expected, atol=1e-5 if name not in CLASSICAL else 0, rtol=0)
 
 
-@every_case
+@classical_case
 def test_a_mirrored_or_transposed_mosaic_gives_such_a_picture(name, pattern):
     net = blocks.demosaick(name).net
     x = mosaic(24, 30)  # whole tiles, so that the mirror image begins with the other end of the tile
@@ -95,7 +101,7 @@ def test_a_mirrored_or_transposed_mosaic_gives_such_a_picture(name, pattern):
     assert torch.allclose(net(x.mT, changed(pattern, np.transpose)), out.mT, atol=1e-6)
 
 
-@every_case
+@classical_case
 def test_red_and_blue_are_treated_alike(name, pattern):
     net, x = blocks.demosaick(name).net, mosaic()
     swapped = pattern.translate(str.maketrans("RB", "BR"))
@@ -153,7 +159,8 @@ def test_a_batch_with_views_and_times_is_treated_picture_by_picture_and_stays_as
     before = x.clone()
     out = block(Frame(x, "mosaic", Capture(pattern=pattern))).data
     assert out.shape == (2, 2, 3, 3, 9, 8)
-    assert torch.equal(out[1, 0, 2], block.net(x[1, 0, 2], pattern))
+    # The library that convolves may add in another order in a batch.
+    assert torch.allclose(out[1, 0, 2], block.net(x[1, 0, 2], pattern), atol=1e-5 if isinstance(block, Learned) else 0, rtol=0)
     assert torch.equal(x, before)
 
 
@@ -211,7 +218,7 @@ def test_a_linear_method_superposes(name):
     assert torch.allclose(net(2 * a - 3 * b, "RGGB"), 2 * net(a, "RGGB") - 3 * net(b, "RGGB"))
 
 
-@pytest.mark.parametrize("name", FILLERS)
+@pytest.mark.parametrize("name", CLASSICAL)
 def test_a_ramp_of_grey_stays_a_ramp_inside(name):
     # Means of symmetric neighbours are exact on planes, their Laplacian is 0, and differences of colours are too.
     y, x = torch.meshgrid(torch.arange(20.0), torch.arange(22.0), indexing="ij")

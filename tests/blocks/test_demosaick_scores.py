@@ -43,8 +43,10 @@ def score(pictures: list[torch.Tensor], demosaick, pattern: str) -> float:
 
 
 # Malvar and Menon: what colour-demosaicing's reach is 35.69 and 39.15. Hamilton-Adams, the fast one, has to be as good as Menon.
+# The learned one: better than they are, by how much is up to the weights that ship; the figure says it.
 @pytest.mark.parametrize(
-    ("name", "limit"), [("bilinear", 30.0), ("malvar", 35.6), ("wiener", 38.0), ("hamilton_adams", 39.1), ("menon", 39.1)]
+    ("name", "limit"),
+    [("bilinear", 30.0), ("malvar", 35.6), ("wiener", 38.0), ("hamilton_adams", 39.1), ("menon", 39.1), ("residual", 39.1)],
 )
 def test_a_demosaicker_reaches_its_score_on_kodak(name, limit, kodak, figure):
     reached = score(kodak, blocks.demosaick(name).net, "RGGB")
