@@ -19,6 +19,8 @@ _STEP = 1.5
 _LEAK = 1.0  # DN from side to side of an averaged dark frame, and as a part of its noise:
 _LEAK_PART = 0.25
 _OFF = 0.5  # DN that a dark frame may lie from the others of its series, beside 8 of their standard deviations
+_SEEN = 0.24  # DN^2 of dark variance, below which rounding is all that neighbours could share
+_SMOOTHED = "the noise of neighbours is correlated, where a sensor's is not: denoised, scaled or compressed frames"
 _UNSTEADY = 0.01  # of the light, between the two flats of a pair,
 _ODD = 0.15  # of the variance per signal, by which a level may lie off the others
 _BRIGHT = 5.0  # where the signal is so many times its noise; in darker ones row noise moves the mean too
@@ -36,6 +38,9 @@ def dark_complaints(group: Series, statistics: DarkStatistics) -> list[str]:
             f"{group.names[0]} and the other darks of its series are brighter on one side by {slope:.2g} DN: "
             "light leaks in, or the amplifier glows"
         )
+    first, second = (Frame(statistics.window[i][None, None], "dn", statistics.capture) for i in (0, 1))
+    if float(statistics.variance.mean()) > _SEEN and pair_correlation(first, second).smoothed:
+        words.append(f"{group.names[0]} and {group.names[1]}: {_SMOOTHED}")
     levels = statistics.rows.mean((0, 2))
     middle = levels.median()
     spread = 1.4826 * float((levels - middle).abs().median())
@@ -53,10 +58,7 @@ def flat_complaints(group: Series, first: Frame, second: Frame, pair: PairStatis
     words = []
     correlation = pair_correlation(first, second)
     if correlation.smoothed:
-        worst = float(torch.maximum(correlation.across, correlation.down).max())
-        words.append(
-            f"{names}: the noise of neighbours is correlated, {worst:.2f}, where a sensor's is not: denoised, scaled or compressed frames"
-        )
+        words.append(f"{names}: {_SMOOTHED}")
     step = float(torch.nan_to_num(code_step(first), nan=1.0).max())
     if step > _STEP:
         words.append(f"{names}: only one code in {step:.2g} occurs: fewer bits upstream, or compression with loss")

@@ -125,7 +125,8 @@ def measure_step(iso: float, walk: Walk) -> IsoStep:
         try:
             transfer = photon_transfer(light, pairs)
         except CampipeError as problem:
-            walk.complain([f"ISO {iso:g}: no photon transfer: {problem.message}"])
+            names = f"{flats[0].names[0]} to {flats[-1].names[-1]}"
+            walk.complain([f"ISO {iso:g}: no photon transfer from {names}: {problem.message}"])
         lines = _linearity(light, pairs)
     walk.complain(gain_complaints(flats, light, transfer))
     walk.complain([f"ISO {iso:g}, {plane}: {words}" for plane, t in transfer.items() for words in t.warnings])

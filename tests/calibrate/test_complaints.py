@@ -54,6 +54,15 @@ def test_denoised_flats_are_named():
     assert "flat-6000-0 and flat-6000-1: the noise of neighbours is correlated" in found and "flat-9000-0 and" not in found
 
 
+def test_denoised_darks_are_named():
+    assert "dark-0 and dark-1: the noise of neighbours is correlated" in words("dark", smoothed)
+
+
+def test_flats_that_are_all_saturated_are_named():
+    found = words("flat", lambda frame, _: frame.replace(torch.full_like(frame.data, 4064.0)))
+    assert "no photon transfer from flat-200-0 to flat-60000-1" in found
+
+
 def test_eight_bits_upstream_are_named():
     found = words("flat-18000", lambda frame, _: frame.replace((frame.data / 16).round() * 16))
     assert "flat-18000-0 and flat-18000-1: only one code in" in found and "fewer bits upstream, or compression with loss" in found
