@@ -14,7 +14,7 @@ from campipe.jobs.rehearse import Plan, rehearse
 NAME, SIZE = "rpi-imx477", 192
 PLAN = Plan(
     iso=(100.0, 400.0, 1600.0),
-    levels=(0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.6),
+    levels=(0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 1.6),
     pairs=1,
     darks=8,
     dark_seconds=(4.0, 16.0),

@@ -129,7 +129,11 @@ def measure_step(iso: float, walk: Walk) -> IsoStep:
             walk.complain([f"ISO {iso:g}: no photon transfer from {names}: {problem.message}"])
         lines = _linearity(light, pairs)
     walk.complain(gain_complaints(flats, light, transfer))
-    walk.complain([f"ISO {iso:g}, {plane}: {words}" for plane, t in transfer.items() for words in t.warnings])
+    said: dict[str, list[str]] = {}
+    for plane, t in transfer.items():
+        for words in t.warnings:
+            said.setdefault(words, []).append(plane)
+    walk.complain([f"ISO {iso:g}, {', '.join(planes)}: {words}" for words, planes in said.items()])
     gain = combined([t.gain for t in transfer.values()]) if transfer else None
     dark = next((e for e in exposures if e.temperature == usual), None)
     return IsoStep(iso, transfer, gain, dark, tuple(exposures), lines, tuple(light), tuple(pairs))
