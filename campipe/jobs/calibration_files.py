@@ -110,7 +110,8 @@ class _Seen:
 
     @property
     def look(self) -> Look:
-        return Look(*(torch.tensor(row, dtype=torch.float64) for row in self.numbers), self.size)
+        level, structure, slope, noise, clipped, saturated = (torch.tensor(row, dtype=torch.float64) for row in self.numbers)
+        return Look(level, structure, slope, noise, clipped, saturated, self.size)
 
 
 def load(path: Path, manifest: Manifest, rule: Rule) -> Frame:
