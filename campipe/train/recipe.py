@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, Validat
 from torch import Tensor
 
 from campipe.blocks.demosaicking.residual import Residual
+from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.learned.base import Learned
 from campipe.core.errors import RecipeError
 from campipe.core.resources import find
@@ -22,6 +24,7 @@ from campipe.recipe import text
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
 from campipe.train.demosaicking import Demosaicking
+from campipe.train.denoising import Denoising
 from campipe.train.loop import Task, Training
 from campipe.train.schedules import Constant, Schedule, Steps, WarmUpCosine
 
@@ -35,13 +38,14 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """What a training can minimise, of pictures in [0, 1]."""
 
-BLOCKS: dict[str, tuple[type[Learned], type[Task]]] = {Residual.block: (Residual, Demosaicking)}
+BLOCKS: dict[str, tuple[type[Learned], type[Task]]] = {Residual.block: (Residual, Demosaicking), Unet.block: (Unet, Denoising)}
 """The learned blocks that can be trained, and the task of each."""
 
 Number = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[StrictInt, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Level = Annotated[float, Field(ge=0, le=255)]
 
 
 class Strict(BaseModel):
@@ -49,21 +53,23 @@ class Strict(BaseModel):
 
 
 class Network(Strict):
-    """What the block is built from."""
+    """What the block is built from; what is left out is as the block has it."""
 
     weights: StrictStr | None = None
-    width: Count = 32
-    blocks: Annotated[StrictInt, Field(ge=0)] = 4
+    channels: Literal[1, 3] | None = None
+    width: Count | None = None
+    blocks: Annotated[StrictInt, Field(ge=0)] | None = None
 
 
 class Data(Strict):
-    """What is trained on; see `campipe.train.crops.Crops`."""
+    """What is trained on; see `campipe.train.crops.Crops`, and of a denoiser `campipe.train.denoising.Denoising`."""
 
     crop: Annotated[StrictInt, Field(ge=16, multiple_of=2)]
     colour: Share = 0.3
     chroma: Share = 0.5
     scenes: Share = 0.1
     held_out: Annotated[StrictInt, Field(ge=0)] = 4
+    sigma: tuple[Level, Level] | None = None
 
 
 class Rate(Strict):
@@ -132,6 +138,11 @@ class TrainingRecipe:
         for key, known in (("block", BLOCKS), ("loss", LOSSES)):
             if getattr(document, key) not in known:
                 raise marked.error((key,), f"one of {', '.join(known)} is needed, but {getattr(document, key)!r} came")
+        for section, what in (("network", 0), ("data", 1)):
+            for key in _strange(getattr(document, section), BLOCKS[document.block][what]):
+                raise marked.error((section, key), f"{document.block} has none; leave it out")
+        if document.data.sigma is not None and document.data.sigma[0] > document.data.sigma[1]:
+            raise marked.error(("data", "sigma"), "the smaller end of the range comes first")
         try:
             rate = _schedule(document.optimiser)
         except ValueError as problem:
@@ -152,7 +163,7 @@ class TrainingRecipe:
     def block(self) -> Learned:
         """The block before it is trained."""
         make: Any = BLOCKS[self.document.block][0]
-        block: Learned = make(**self.document.network.model_dump(), seed=self.document.seed)
+        block: Learned = make(**{"weights": None, **_given(self.document.network)}, seed=self.document.seed)
         return block
 
     def task(self, block: Learned, images: Any) -> Task:
@@ -163,8 +174,18 @@ class TrainingRecipe:
         data = self.document.data
         crops = Crops(Photos.under(images), data.crop, data.colour, data.chroma, data.scenes, data.held_out, self.document.seed)
         make: Any = BLOCKS[self.document.block][1]
-        task: Task = make(block, crops, LOSSES[self.document.loss], self.document.loss)
+        own = {} if data.sigma is None else {"sigma": data.sigma}
+        task: Task = make(block, crops, LOSSES[self.document.loss], self.document.loss, **own)
         return task
+
+
+def _given(section: BaseModel) -> dict[str, Any]:
+    return {name: value for name, value in section.model_dump(exclude_unset=True).items() if value is not None}
+
+
+def _strange(section: BaseModel, taker: Any) -> list[str]:
+    """Keys that were written but are not for this block: those that nothing but some blocks have."""
+    return [name for name in ("channels", "sigma") if name in _given(section) and name not in inspect.signature(taker).parameters]
 
 
 def _schedule(written: Optimiser) -> Schedule:

@@ -80,22 +80,23 @@ class Learned(Block):
         super().freeze()
         self.body.requires_grad_(False)
 
-    def run_body(self, x: Tensor, reach: int) -> Tensor:
+    def run_body(self, x: Tensor, reach: int, *same: Tensor) -> Tensor:
         """The net on its input, (B, C, H, W); tile by tile where no graph is kept and the picture is large.
 
         reach   pixels around a pixel that the net's output hangs on
+        same    further inputs, the same for every tile
         """
         tracked = torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.body.parameters()))
         height, width = x.shape[-2:]
         if tracked or torch.compiler.is_compiling() or max(height, width) <= 2 * _SIDE:
-            return self.body(x)
+            return self.body(x, *same)
         rows = []
         for top in range(0, height, _SIDE):
             y, bottom = max(top - reach, 0), min(top + _SIDE, height)
             row = []
             for left in range(0, width, _SIDE):
                 z, right = max(left - reach, 0), min(left + _SIDE, width)
-                done = self.body(x[..., y : bottom + reach, z : right + reach])
+                done = self.body(x[..., y : bottom + reach, z : right + reach], *same)
                 row.append(done[..., top - y : bottom - y, left - z : right - z])
             rows.append(torch.cat(row, -1))
         return torch.cat(rows, -2)

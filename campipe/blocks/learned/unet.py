@@ -1,0 +1,142 @@
+"""A small U-Net that tells noise from picture by the noise level, and begins as the function 0."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from campipe.blocks.learned.nets import Convolution
+from campipe.core.errors import CampipeError
+from campipe.core.random import Key, whole
+
+STRIDE = 8
+"""Pixels of the picture that the coarsest level sees as one: planes of half the resolution, and two halvings."""
+
+_START = -2.0
+"""Of the thresholds before the softplus: about an eighth of sigma."""
+
+
+class Threshold(nn.Module):
+    """relu(x - t sigma): a rectifier for each channel, whose threshold t >= 0 is learned and grows with the noise.
+
+    channels   of x
+    levels     of sigma: the noise level of each colour adds its share
+    gain       factor on sigma
+    """
+
+    def __init__(self, channels: int, levels: int, gain: float) -> None:
+        super().__init__()
+        self.height = nn.Parameter(torch.full((channels, levels, 1, 1), _START))
+        self.gain = gain
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return functional.relu(x - functional.conv2d(sigma, self.gain * functional.softplus(self.height.to(x.dtype))))
+
+
+class Correcting(nn.Module):
+    """A residual block: 3 x 3, threshold, 3 x 3, added to what came."""
+
+    def __init__(self, width: int, levels: int, gain: float) -> None:
+        super().__init__()
+        self.one, self.two = Convolution(width, width, bias=False), Convolution(width, width, bias=False)
+        self.threshold = Threshold(width, levels, gain)
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return x + self.two(self.threshold(self.one(x), sigma))
+
+
+class UNet(nn.Module):
+    """Planes of half the resolution at three scales: `width`, 2 and 3 `width` channels; residual blocks, sums across.
+
+    channels   of the picture: 1 or 3
+    width      channels of the finest level
+    blocks     residual blocks at each side of the two finer levels; the coarsest has twice as many
+    gain       factor on picture and noise, so that the layers see values of about 1
+    seed       of the weights at the start; the last layer's are 0, and the net is the function 0
+
+    The noise level enters as the thresholds of the rectifiers alone, which nothing but detail passes: the first layer sees no constant of
+    a colour, and no layer has a constant term. So a picture that is constant is left as it is, whatever the noise, and twice the picture
+    with twice the noise gives twice the result.
+
+    Source: Ronneberger et al., "U-Net", MICCAI 2015; planes of half the resolution and the map of sigma after Zhang et al., "FFDNet",
+    IEEE Transactions on Image Processing 27, 2018; no constant terms after Mohan et al., ICLR 2020. Gradient: exact.
+    """
+
+    def __init__(self, channels: int = 1, *, width: int = 32, blocks: int = 1, gain: float = 8.0, seed: int = 0) -> None:
+        super().__init__()
+        for what, value, least in (("width", width, 1), ("blocks", blocks, 1)):
+            number = whole(value)
+            if number is None or number < least:
+                raise CampipeError(f"{what} of a net is a whole number from {least} on, but {value!r} came")
+        if channels not in (1, 3):
+            raise CampipeError(f"a net denoises pictures of 1 or 3 channels, but channels={channels!r} came")
+        self.channels, self.blocks, self.gain = int(channels), int(blocks), float(gain)
+        fine, middle, coarse = width, 2 * width, 3 * width
+
+        def several(wide: int, count: int) -> nn.ModuleList:
+            return nn.ModuleList(Correcting(wide, channels, gain) for _ in range(count))
+
+        self.first = nn.Parameter(torch.zeros(fine, 4 * channels, 3, 3))
+        self.fine, self.middle, self.coarse = several(fine, blocks), several(middle, blocks), several(coarse, 2 * blocks)
+        self.down = nn.ParameterList([torch.zeros(middle, fine, 2, 2), torch.zeros(coarse, middle, 2, 2)])
+        self.up = nn.ParameterList([torch.zeros(coarse, middle, 2, 2), torch.zeros(middle, fine, 2, 2)])
+        self.middle_again, self.fine_again = several(middle, blocks), several(fine, blocks)
+        self.last = Convolution(fine, 4 * channels, bias=False)
+        self._start(Key(seed).fold("weights"))
+
+    @property
+    def reach(self) -> int:
+        """Planes' pixels around a pixel that the output there hangs on, made a multiple of the coarsest level's."""
+        outer, least = 2 * self.blocks, STRIDE // 2
+        # First and last layer; blocks before and after at steps of 1 and 2, twice as many at steps of 4; where in its cell a pixel lies.
+        reach = 2 + outer * (1 + 2 + 2 * 4 + 2 + 1) + least - 1
+        return -(-reach // least) * least
+
+    def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
+        """What is to be added.
+
+        x         (B, 4 C, H, W): planes of the picture; H and W are multiples of 4; or (B, 5 C, H, W): and those of a map of sigma
+        level     (B, C, 1, 1): sigma, where it is the same everywhere
+        returns   (B, 4 C, H, W)
+        """
+        if level is None:
+            x, level = x[:, : 4 * self.channels], x[:, 4 * self.channels :]
+        fine = functional.conv2d(functional.pad(self.gain * x, (1, 1, 1, 1), mode="replicate"), self._even().to(x.dtype))
+        levels = [level]
+        for _ in self.down:
+            levels.append(levels[-1] if level.shape[-2:] == (1, 1) else functional.avg_pool2d(levels[-1], 2))
+        fine = _through(self.fine, fine, levels[0])
+        middle = _through(self.middle, functional.conv2d(fine, self.down[0].to(x.dtype), stride=2), levels[1])
+        coarse = _through(self.coarse, functional.conv2d(middle, self.down[1].to(x.dtype), stride=2), levels[2])
+        middle = middle + functional.conv_transpose2d(coarse, self.up[0].to(x.dtype), stride=2)
+        middle = _through(self.middle_again, middle, levels[1])
+        fine = fine + functional.conv_transpose2d(middle, self.up[1].to(x.dtype), stride=2)
+        return self.last(_through(self.fine_again, fine, levels[0])) / self.gain
+
+    def _even(self) -> Tensor:
+        """The first layer's weights less their mean over the four planes and the nine places of each colour."""
+        apart = self.first.unflatten(1, (self.channels, 4))
+        return (apart - apart.mean((2, 3, 4), keepdim=True)).flatten(1, 2)
+
+    @torch.no_grad()
+    def _start(self, key: Key) -> None:
+        # He et al., "Delving deep into rectifiers", ICCV 2015, equation 10, where a rectifier follows; variance kept where none does.
+        kept: list[tuple[nn.Parameter, int, float]] = [(self.first, self.first[0].numel(), 1.0)]
+        kept += [(weight, weight[0].numel(), 1.0) for weight in self.down]
+        kept += [(weight, weight.shape[0], 0.5) for weight in self.up]
+        for block in self.modules():
+            if isinstance(block, Correcting):
+                fan_in = block.one.weight[0].numel()
+                kept += [(block.one.weight, fan_in, 2.0), (block.two.weight, fan_in, 0.5)]
+        for number, (weight, fan_in, variance) in enumerate(kept):
+            generator = torch.Generator().manual_seed(key.fold(number).seed >> 1)
+            weight.copy_(torch.randn(weight.shape, generator=generator) * math.sqrt(variance / fan_in))
+
+
+def _through(blocks: nn.ModuleList, x: Tensor, sigma: Tensor) -> Tensor:
+    for block in blocks:
+        x = block(x, sigma)
+    return x
