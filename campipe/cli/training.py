@@ -20,6 +20,7 @@ def train(
     images: Annotated[Path | None, typer.Option(help="Folder of photos to train on.")] = None,
     export: Annotated[Path | None, typer.Option(help="Only write the weights as they are now to this file, .safetensors.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; without it, what accelerate was started with, else the CPU.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that make samples ahead; the samples do not depend on them.")] = 0,
     json: Json = False,
 ) -> None:
     """Train a learned block from a recipe and a folder of photos."""
@@ -32,5 +33,5 @@ def train(
         raise CampipeError("a training needs photos; give their folder with --images")
     else:
         with screen.progress("training") as progress:
-            done = jobs.train(recipe, images, out, device=device, progress=progress)
+            done = jobs.train(recipe, images, out, device=device, workers=workers, progress=progress)
     screen.say(jobs.as_json(done) if json else str(done))

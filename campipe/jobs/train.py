@@ -38,7 +38,13 @@ class Trained:
 
 
 def train(
-    recipe: str | Path, images: str | Path, out: str | Path, *, device: str | None = None, progress: Progress | None = None
+    recipe: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    device: str | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train a block, or go on where the folder's checkpoint stands.
 
@@ -46,12 +52,13 @@ def train(
     images     folder of photos
     out        folder for checkpoint, log, weights and card
     device     "cpu", "cuda"; None: what accelerate was started with, else the CPU
+    workers    processes that make samples ahead; the samples do not depend on them
     progress   called with (steps done, all, words)
     """
     loaded, out = TrainingRecipe.load(recipe), Path(out)
     block = loaded.block()
     task = loaded.task(block, images)
-    fitted = fit(task, loaded.training, _folder(out), device=device_of(device), progress=progress)
+    fitted = fit(task, loaded.training, _folder(out), device=device_of(device), workers=workers, progress=progress)
     task.to("cpu")
     return _write(loaded, block, fitted, out / "weights.safetensors")
 

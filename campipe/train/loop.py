@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from campipe.core.errors import CampipeError
+from campipe.train.ahead import ahead
 from campipe.train.checkpoint import Checkpoint, plain
 from campipe.train.devices import Device, Plain
 from campipe.train.ema import Ema
@@ -96,6 +97,7 @@ def fit(
     device: Device | None = None,
     checkpoint_seconds: float = 60.0,
     until: int | None = None,
+    workers: int = 0,
     progress: Progress | None = None,
 ) -> Fitted:
     """Train a task, and leave it with the (averaged) weights that came of it.
@@ -104,6 +106,7 @@ def fit(
     device               None: the CPU
     checkpoint_seconds   wall-clock time between checkpoints
     until                stop with a checkpoint after this step; None: at the end
+    workers              processes that make batches ahead; the batches do not depend on them
     progress             called with (steps done, all, words)
 
     A training that was stopped and goes on gives the bits of one that was not, on one thread. Raises a CampipeError where a loss or a
@@ -143,9 +146,9 @@ def fit(
             state = task.net.state_dict(), averaged, seen, optimiser.state_dict(), tally, spent()
             Checkpoint(done, configuration, *state).write(path)
 
-    while step < last:
-        own = range(step * training.batch + device.rank, (step + 1) * training.batch, device.world)
-        batch = device.place(task.batch(own))
+    numbers = [range(i * training.batch + device.rank, (i + 1) * training.batch, device.world) for i in range(step, last)]
+    for made in ahead(task.batch, numbers, workers):
+        batch = device.place(made)
         for group in optimiser.param_groups:
             group["lr"] = training.rate.at(step)
         optimiser.zero_grad(set_to_none=True)

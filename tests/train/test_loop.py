@@ -205,3 +205,10 @@ def test_what_is_no_average_or_training_is_refused():
         Ema(nn.Linear(1, 1), 1.0)
     with pytest.raises(CampipeError, match="steps of a training"):
         Training(steps=0, batch=1, rate=Constant(1.0))
+
+
+def test_a_training_takes_no_notice_of_who_makes_its_batches(tmp_path):
+    alone, helped = Line(), Line()
+    fit(alone, TRAINING, tmp_path / "a")
+    fit(helped, TRAINING, tmp_path / "b", workers=2)
+    assert torch.equal(result(alone), result(helped)) and not helped.seen  # made elsewhere
