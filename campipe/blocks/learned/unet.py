@@ -104,7 +104,7 @@ class UNet(nn.Module):
         """
         if level is None:
             x, level = x[:, : 4 * self.channels], x[:, 4 * self.channels :]
-        fine = functional.conv2d(functional.pad(self.gain * x, (1, 1, 1, 1), mode="replicate"), self._even().to(x.dtype))
+        fine = functional.conv2d(functional.pad(self.gain * x, (1, 1, 1, 1), mode="replicate"), self._even(self.first.to(x.dtype)))
         levels = [level]
         for _ in self.down:
             levels.append(levels[-1] if level.shape[-2:] == (1, 1) else functional.avg_pool2d(levels[-1], 2))
@@ -116,9 +116,9 @@ class UNet(nn.Module):
         fine = fine + functional.conv_transpose2d(middle, self.up[1].to(x.dtype), stride=2)
         return self.last(_through(self.fine_again, fine, levels[0])) / self.gain
 
-    def _even(self) -> Tensor:
+    def _even(self, weight: Tensor) -> Tensor:
         """The first layer's weights less their mean over the four planes and the nine places of each colour."""
-        apart = self.first.unflatten(1, (self.channels, 4))
+        apart = weight.unflatten(1, (self.channels, 4))
         return (apart - apart.mean((2, 3, 4), keepdim=True)).flatten(1, 2)
 
     @torch.no_grad()
