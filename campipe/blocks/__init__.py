@@ -32,6 +32,7 @@ _FILLERS: dict[str, dict[str, str]] = {
         "nlm": "campipe.blocks.denoising.nlm:NonLocalMeans",
         "trained_dictionary": "campipe.blocks.denoising.dictionary:TrainedDictionary",
         "tv": "campipe.blocks.denoising.tv:TotalVariation",
+        "unet": "campipe.blocks.denoising.unet:Unet",
         "wavelet": "campipe.blocks.denoising.wavelet:Wavelet",
     },
     "deblur": {

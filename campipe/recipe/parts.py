@@ -63,6 +63,7 @@ SHIPPED = {
     "guided": "campipe.blocks.denoising:Guided",
     "nlm": "campipe.blocks.denoising:NonLocalMeans",
     "tv": "campipe.blocks.denoising:TotalVariation",
+    "unet_denoise": "campipe.blocks.denoising:Unet",
     "wavelet": "campipe.blocks.denoising:Wavelet",
     "colour_matrix": "campipe.isp:ColourMatrix",
     "dual_illuminant_matrix": "campipe.isp:DualIlluminantMatrix",

@@ -8,6 +8,7 @@ from campipe.blocks.denoising.fourier import FourierThreshold
 from campipe.blocks.denoising.guided import Guided
 from campipe.blocks.denoising.nlm import NonLocalMeans
 from campipe.blocks.denoising.tv import TotalVariation
+from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.denoising.wavelet import Wavelet
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "SlidingDct",
     "TotalVariation",
     "TrainedDictionary",
+    "Unet",
     "Wavelet",
 ]
