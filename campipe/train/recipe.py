@@ -59,6 +59,7 @@ class Network(Strict):
     channels: Literal[1, 3] | None = None
     width: Count | None = None
     blocks: Annotated[StrictInt, Field(ge=0)] | None = None
+    coarse: Count | None = None
 
 
 class Data(Strict):
@@ -185,7 +186,7 @@ def _given(section: BaseModel) -> dict[str, Any]:
 
 def _strange(section: BaseModel, taker: Any) -> list[str]:
     """Keys that were written but are not for this block: those that nothing but some blocks have."""
-    return [name for name in ("channels", "sigma") if name in _given(section) and name not in inspect.signature(taker).parameters]
+    return [name for name in ("channels", "coarse", "sigma") if name in _given(section) and name not in inspect.signature(taker).parameters]
 
 
 def _schedule(written: Optimiser) -> Schedule:

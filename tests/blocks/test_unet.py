@@ -71,9 +71,9 @@ def test_the_noise_level_is_heard_where_it_is():
     assert changed[24 + 2 * block.body.reach :].max() == 0
 
 
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_what_the_net_reaches_is_what_it_says(blocks):
-    net, side = UNet(1, width=2, blocks=blocks), 160
+@pytest.mark.parametrize(("blocks", "coarse"), [(1, None), (2, None), (3, 1)])
+def test_what_the_net_reaches_is_what_it_says(blocks, coarse):
+    net, side = UNet(1, width=2, blocks=blocks, coarse=coarse), 160
     for p in net.parameters():
         p.data.abs_().add_(0.01)
     net._even = lambda weight: weight  # so that all are heard
@@ -131,9 +131,9 @@ def test_a_net_begins_with_the_weights_of_its_seed_and_a_variance_that_stays():
 
 
 def test_the_largest_net_that_is_meant_fits_into_its_file(tmp_path):
-    block = Unet(weights=None, channels=3, width=48)
+    block = Unet(weights=None, channels=3, width=32, blocks=4, coarse=2)
     assert block.save(tmp_path / "w.safetensors").stat().st_size < 3_000_000
-    assert Unet(weights=tmp_path / "w.safetensors").architecture == {"channels": 3, "width": 48, "blocks": 1}
+    assert Unet(weights=tmp_path / "w.safetensors").architecture == {"channels": 3, "width": 32, "blocks": 4, "coarse": 2}
 
 
 @pytest.mark.parametrize(

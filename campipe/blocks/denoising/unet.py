@@ -26,6 +26,7 @@ class Unet(Learned, Denoiser):
     channels   of the pictures that the net is for, where there are no weights: 1 or 3
     width      channels of its finest level
     blocks     its residual blocks at each side of a level
+    coarse     residual blocks of its coarsest level; None: twice as many
     seed       of the weights that a training begins with
 
     Weights for one channel denoise any number of channels, each by itself, and so mosaics; weights for three take pictures of three. The
@@ -50,12 +51,14 @@ class Unet(Learned, Denoiser):
         channels: int = 1,
         width: int = 32,
         blocks: int = 1,
+        coarse: int | None = None,
         stabilise: bool = True,
         seed: int = 0,
         name: str | None = None,
     ) -> None:
         super().__init__(sigma, stabilise, name)
-        self._make_body(weights, {"channels": channels, "width": width, "blocks": blocks}, seed)
+        further = {} if coarse is None else {"coarse": coarse}
+        self._make_body(weights, {"channels": channels, "width": width, "blocks": blocks, **further}, seed)
 
     def build(self, **architecture: Any) -> nn.Module:
         return UNet(**architecture)
@@ -63,9 +66,7 @@ class Unet(Learned, Denoiser):
     def net(self, x: Tensor, sigma: Tensor) -> Tensor:
         count = self._unet.channels
         if count != 1 and x.shape[-3] != count:
-            raise ShapeError(
-                f"these weights are for pictures of {count} channels, but {x.shape[-3]} came; take weights='denoise_grey'"
-            )
+            raise ShapeError(f"these weights are for pictures of {count} channels, but {x.shape[-3]} came; take weights='denoise_grey'")
         if count == x.shape[-3]:
             return self._denoised(x, sigma)
         sigma = sigma.expand(x.shape[0], x.shape[1], *sigma.shape[-2:])

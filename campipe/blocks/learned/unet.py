@@ -53,7 +53,8 @@ class UNet(nn.Module):
 
     channels   of the picture: 1 or 3
     width      channels of the finest level
-    blocks     residual blocks at each side of the two finer levels; the coarsest has twice as many
+    blocks     residual blocks at each side of the two finer levels
+    coarse     residual blocks of the coarsest level; None: twice as many
     gain       factor on picture and noise, so that the layers see values of about 1
     seed       of the weights at the start; the last layer's are 0, and the net is the function 0
 
@@ -65,24 +66,27 @@ class UNet(nn.Module):
     IEEE Transactions on Image Processing 27, 2018; no constant terms after Mohan et al., ICLR 2020. Gradient: exact.
     """
 
-    def __init__(self, channels: int = 1, *, width: int = 32, blocks: int = 1, gain: float = 8.0, seed: int = 0) -> None:
+    def __init__(
+        self, channels: int = 1, *, width: int = 32, blocks: int = 1, coarse: int | None = None, gain: float = 8.0, seed: int = 0
+    ) -> None:
         super().__init__()
-        for what, value, least in (("width", width, 1), ("blocks", blocks, 1)):
+        for what, value, least in (("width", width, 1), ("blocks", blocks, 1), ("coarse", 1 if coarse is None else coarse, 1)):
             number = whole(value)
             if number is None or number < least:
                 raise CampipeError(f"{what} of a net is a whole number from {least} on, but {value!r} came")
         if channels not in (1, 3):
             raise CampipeError(f"a net denoises pictures of 1 or 3 channels, but channels={channels!r} came")
         self.channels, self.blocks, self.gain = int(channels), int(blocks), float(gain)
-        fine, middle, coarse = width, 2 * width, 3 * width
+        deepest = 2 * self.blocks if coarse is None else int(coarse)
+        fine, middle, widest = width, 2 * width, 3 * width
 
         def several(wide: int, count: int) -> nn.ModuleList:
             return nn.ModuleList(Correcting(wide, channels, gain) for _ in range(count))
 
         self.first = nn.Parameter(torch.zeros(fine, 4 * channels, 3, 3))
-        self.fine, self.middle, self.coarse = several(fine, blocks), several(middle, blocks), several(coarse, 2 * blocks)
-        self.down = nn.ParameterList([torch.zeros(middle, fine, 2, 2), torch.zeros(coarse, middle, 2, 2)])
-        self.up = nn.ParameterList([torch.zeros(coarse, middle, 2, 2), torch.zeros(middle, fine, 2, 2)])
+        self.fine, self.middle, self.coarse = several(fine, blocks), several(middle, blocks), several(widest, deepest)
+        self.down = nn.ParameterList([torch.zeros(middle, fine, 2, 2), torch.zeros(widest, middle, 2, 2)])
+        self.up = nn.ParameterList([torch.zeros(widest, middle, 2, 2), torch.zeros(middle, fine, 2, 2)])
         self.middle_again, self.fine_again = several(middle, blocks), several(fine, blocks)
         self.last = Convolution(fine, 4 * channels, bias=False)
         self._start(Key(seed).fold("weights"))
@@ -90,9 +94,9 @@ class UNet(nn.Module):
     @property
     def reach(self) -> int:
         """Planes' pixels around a pixel that the output there hangs on, made a multiple of the coarsest level's."""
-        outer, least = 2 * self.blocks, STRIDE // 2
-        # First and last layer; blocks before and after at steps of 1 and 2, twice as many at steps of 4; where in its cell a pixel lies.
-        reach = 2 + outer * (1 + 2 + 2 * 4 + 2 + 1) + least - 1
+        least = STRIDE // 2
+        # First and last layer; blocks of two layers before and after at steps of 1 and 2, and at steps of 4; where in a cell a pixel lies.
+        reach = 2 + 2 * self.blocks * (1 + 2 + 2 + 1) + 2 * len(self.coarse) * 4 + least - 1
         return -(-reach // least) * least
 
     def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
