@@ -111,6 +111,19 @@ def test_grey_weights_take_every_channel_by_itself_and_colour_weights_look_at_al
     assert len(str(told.value).splitlines()) == 1
 
 
+def test_pictures_of_three_channels_have_weights_of_their_own(tmp_path):
+    grey, colour = awake(), awake(3)
+    one, three = grey.save(tmp_path / "one.safetensors"), colour.save(tmp_path / "three.safetensors")
+    both, x, sigma = Unet(weights=one, colour=three), rand(1, 4, 16, 18), level(0.1)
+    assert torch.equal(both.net(x[:, :3], sigma), Unet(weights=three).net(x[:, :3], sigma))
+    assert torch.equal(both.net(x, sigma), Unet(weights=one, colour=None).net(x, sigma))
+    assert len(both.unfreeze()) == 2 * len(grey.unfreeze()) and both.net(x[:, :3], sigma).requires_grad
+    both.freeze()
+    assert not both.net(x[:, :3], sigma).requires_grad
+    with pytest.raises(CampipeError, match=r"weights of three channels, but .* has one"):
+        Unet(weights=one, colour=one)
+
+
 def test_the_gradient_reaches_picture_level_and_weights():
     block = awake(width=2)
     x, sigma = rand(1, 1, 8, 9, dtype=torch.float64).requires_grad_(), level(0.3, torch.float64).requires_grad_()
