@@ -274,3 +274,21 @@ def test_a_changed_helper_makes_the_cached_loops_stale(repository, tmp_path):
     normal.write_text(text)
     after = report(place, "/dev/null")
     assert after[1] == "0" and float(after[0]) == pytest.approx(4 * float(before[0]), rel=1e-6)
+
+
+def test_one_process_at_a_time_reads_or_writes_the_cached_loops(tmp_path):
+    """Two that write at once gave two variants of a loop one number, and a later process found the other one's code."""
+    fcntl = pytest.importorskip("fcntl")
+    from threading import Event, Thread
+
+    from campipe.ops.kernels.jit import _alone
+
+    done = Event()
+    with open(tmp_path / "lock", "ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = Thread(target=_alone(done.set, tmp_path / "lock"))
+        waiting.start()
+        assert not done.wait(0.2)
+    waiting.join(10)
+    assert done.is_set()
+    assert _alone(lambda: "all the same", tmp_path / "no folder" / "lock")() == "all the same"

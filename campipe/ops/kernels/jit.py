@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,29 @@ def compiled(function: Callable[..., Any]) -> Any:
         dispatcher.enable_caching()
     except RuntimeError:  # numba found no folder that it may write to
         return dispatcher
-    dispatcher._cache.save_overload = _forgiving(dispatcher._cache.save_overload)
+    lock = Path(dispatcher._cache.cache_path) / "campipe.lock"
+    dispatcher._cache.save_overload = _forgiving(_alone(dispatcher._cache.save_overload, lock))
+    dispatcher._cache.load_overload = _alone(dispatcher._cache.load_overload, lock)
     # numba looks at the age of the loop's own file only; the helpers that it inlines lie in other files of this folder.
     file: Any = getattr(dispatcher._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = (file._source_stamp, _digest())
     return dispatcher
+
+
+def _alone(action: Callable[..., Any], lock: Path) -> Callable[..., Any]:
+    """One process at a time. numba numbers the variants of a loop by counting those in its index, so that two processes which compile
+    different ones at once would give both the same number, and one of them would later find the other's code."""
+
+    def attempt(*args: Any) -> Any:
+        with ExitStack() as held:
+            with suppress(ImportError, OSError):  # no such locks here, or a folder that is read-only: nobody writes there either
+                import fcntl
+
+                fcntl.flock(held.enter_context(open(lock, "ab")), fcntl.LOCK_EX)
+            return action(*args)
+
+    return attempt
 
 
 def _forgiving(save: Callable[..., None]) -> Callable[..., None]:
