@@ -37,7 +37,7 @@ def compiled(function: Callable[..., Any]) -> Any:
         dispatcher.enable_caching()
     except RuntimeError:  # numba found no folder that it may write to
         return dispatcher
-    lock = Path(dispatcher._cache.cache_path) / "campipe.lock"
+    lock = Path(dispatcher._cache.cache_path) / "loops.lock"
     dispatcher._cache.save_overload = _forgiving(_alone(dispatcher._cache.save_overload, lock))
     dispatcher._cache.load_overload = _alone(dispatcher._cache.load_overload, lock)
     # numba looks at the age of the loop's own file only; the helpers that it inlines lie in other files of this folder.
