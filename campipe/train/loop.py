@@ -36,19 +36,19 @@ class Task(nn.Module):
 
     def batch(self, numbers: Sequence[int]) -> Tensor:
         """The samples of these numbers. They hang on nothing else: not on the steps before, nor on the process."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement batch(numbers)")
 
     def forward(self, batch: Tensor) -> Tensor:
         """The loss of a batch, a scalar."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement forward(batch)")
 
     def validate(self) -> dict[str, float]:
         """Scores on samples that are not trained on; the first one is the figure to be raised."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement validate()")
 
     def about(self) -> dict[str, Any]:
         """Plain values: whatever of the task changes what comes out."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement about()")
 
 
 @dataclass(frozen=True)
