@@ -51,10 +51,11 @@ class Correcting(nn.Module):
 class UNet(nn.Module):
     """Planes of half the resolution at three scales: `width`, 2 and 3 `width` channels; residual blocks, sums across.
 
-    channels   of the picture: 1 or 3
+    channels   of the picture: 1 or 3; with a cell of 1, the four planes of a mosaic as well
     width      channels of the finest level
     blocks     residual blocks at each side of the two finer levels
     coarse     residual blocks of the coarsest level; None: twice as many
+    cell       pixels a side of what becomes one pixel of the planes: 2, and 1 where the picture comes as planes of half the resolution
     gain       factor on picture and noise, so that the layers see values of about 1
     seed       of the weights at the start; the last layer's are 0, and the net is the function 0
 
@@ -67,28 +68,38 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, channels: int = 1, *, width: int = 32, blocks: int = 1, coarse: int | None = None, gain: float = 8.0, seed: int = 0
+        self,
+        channels: int = 1,
+        *,
+        width: int = 32,
+        blocks: int = 1,
+        coarse: int | None = None,
+        cell: int = 2,
+        gain: float = 8.0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         for what, value, least in (("width", width, 1), ("blocks", blocks, 1), ("coarse", 1 if coarse is None else coarse, 1)):
             number = whole(value)
             if number is None or number < least:
                 raise CampipeError(f"{what} of a net is a whole number from {least} on, but {value!r} came")
-        if channels not in (1, 3):
+        if channels not in ((1, 3) if cell == 2 else (1, 3, 4)):
             raise CampipeError(f"a net denoises pictures of 1 or 3 channels, but channels={channels!r} came")
-        self.channels, self.blocks, self.gain = int(channels), int(blocks), float(gain)
+        if cell not in (1, 2):
+            raise CampipeError(f"the cell of a net is 1 or 2 pixels, but {cell!r} came")
+        self.channels, self.blocks, self.gain, self.planes = int(channels), int(blocks), float(gain), int(channels) * cell * cell
         deepest = 2 * self.blocks if coarse is None else int(coarse)
         fine, middle, widest = width, 2 * width, 3 * width
 
         def several(wide: int, count: int) -> nn.ModuleList:
             return nn.ModuleList(Correcting(wide, channels, gain) for _ in range(count))
 
-        self.first = nn.Parameter(torch.zeros(fine, 4 * channels, 3, 3))
+        self.first = nn.Parameter(torch.zeros(fine, self.planes, 3, 3))
         self.fine, self.middle, self.coarse = several(fine, blocks), several(middle, blocks), several(widest, deepest)
         self.down = nn.ParameterList([torch.zeros(middle, fine, 2, 2), torch.zeros(widest, middle, 2, 2)])
         self.up = nn.ParameterList([torch.zeros(widest, middle, 2, 2), torch.zeros(middle, fine, 2, 2)])
         self.middle_again, self.fine_again = several(middle, blocks), several(fine, blocks)
-        self.last = Convolution(fine, 4 * channels, bias=False)
+        self.last = Convolution(fine, self.planes, bias=False)
         self._start(Key(seed).fold("weights"))
 
     @property
@@ -102,13 +113,14 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
         """What is to be added.
 
-        x         (B, 4 C, H, W): planes of the picture; H and W are multiples of 4; or (B, 5 C, H, W): and those of a map of sigma
+        x         (B, P, H, W): planes of the picture, four for each channel, with a cell of 1 one; H and W are multiples of 4; or
+                  (B, P + C, H, W): and those of a map of sigma
         level     (B, C, 1, 1): sigma, where it is the same everywhere
-        returns   (B, 4 C, H, W)
+        returns   (B, P, H, W)
         """
         if level is None:
-            x, level = x[:, : 4 * self.channels], x[:, 4 * self.channels :]
-        fine = functional.conv2d(functional.pad(self.gain * x, (1, 1, 1, 1), mode="replicate"), self._even(self.first.to(x.dtype)))
+            x, level = x[:, : self.planes], x[:, self.planes :]
+        fine = self._detail(x)
         levels = [level]
         for _ in self.down:
             levels.append(levels[-1] if level.shape[-2:] == (1, 1) else functional.avg_pool2d(levels[-1], 2))
@@ -120,9 +132,16 @@ class UNet(nn.Module):
         fine = fine + functional.conv_transpose2d(middle, self.up[1].to(x.dtype), stride=2)
         return self.last(_through(self.fine_again, fine, levels[0])) / self.gain
 
+    def _detail(self, x: Tensor) -> Tensor:
+        """The first layer. It takes a small difference of large numbers, so that where the net runs in 16 bits, it alone does not."""
+        kind = x.device.type
+        with torch.autocast(kind, enabled=False):
+            found = functional.conv2d(functional.pad(self.gain * x, (1, 1, 1, 1), mode="replicate"), self._even(self.first.to(x.dtype)))
+        return found.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else found
+
     def _even(self, weight: Tensor) -> Tensor:
-        """The first layer's weights less their mean over the four planes and the nine places of each colour."""
-        apart = weight.unflatten(1, (self.channels, 4))
+        """The first layer's weights less their mean over the planes and the nine places of each colour."""
+        apart = weight.unflatten(1, (self.channels, -1))
         return (apart - apart.mean((2, 3, 4), keepdim=True)).flatten(1, 2)
 
     @torch.no_grad()
