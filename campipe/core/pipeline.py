@@ -120,6 +120,10 @@ class Pipeline(Stage):
         for stage in self.stages:
             yield from stage.numbers((*prefix, stage.name))
 
+    def learned(self, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, Stage]]:
+        for stage in self.stages:
+            yield from stage.learned((*prefix, stage.name))
+
     def paths(self, prefix: tuple[str, ...] = ()) -> Iterator[str]:
         for stage in self.stages:
             yield from stage.paths((*prefix, stage.name))

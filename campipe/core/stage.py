@@ -230,28 +230,43 @@ class Stage(nn.Module):
         """Paths of the stages; that of a stage which is called by itself is its own name."""
         yield ".".join(prefix or (self.name,))
 
-    def trainable(self, *patterns: str) -> list[nn.Parameter]:
-        """Unfreeze the numbers whose paths match, positive ones as logarithms, and return the leaves for an optimiser.
+    def learned(self, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, Stage]]:
+        """Paths of trained weights, with the block that carries them: "denoise.weights"."""
+        yield from ()
 
-        patterns   paths or shell patterns: "sensor.gain", "isp.*"
+    def unfreeze(self) -> list[nn.Parameter]:
+        """Let an optimiser change the weights of a learned block, and return them; another stage has none."""
+        return []
+
+    def trainable(self, *patterns: str) -> list[nn.Parameter]:
+        """Unfreeze what the paths lead to, and return the leaves for an optimiser: numbers, positive ones as logarithms, and weights.
+
+        patterns   paths or shell patterns: "sensor.gain", "isp.*", "denoise.weights"; a bare stage path stands for its primary
+                   number, and where it has none, for its weights
         """
         leaves: list[nn.Parameter] = []
         for pattern in patterns:
-            found = [(stage, name) for path, stage, name in self.numbers() if path == pattern or fnmatchcase(path, pattern)]
+
+            def matches(path: str, pattern: str = pattern) -> bool:
+                return path == pattern or fnmatchcase(path, pattern)
+
+            found = [stage._unfreeze(name) for path, stage, name in self.numbers() if matches(path)]
+            found += [leaf for path, block in self.learned() if matches(path) for leaf in block.unfreeze()]
             if not found:
-                raise CampipeError(f"no number matches {pattern!r}; there are {', '.join(p for p, _, _ in self.numbers())}")
-            for stage, name in found:
-                leaf = stage._unfreeze(name)
-                if not any(leaf is known for known in leaves):
-                    leaves.append(leaf)
-        return leaves
+                known = [path for path, _, _ in self.numbers()] + [path for path, _ in self.learned()]
+                raise CampipeError(f"no number matches {pattern!r}; there are {', '.join(known)}")
+            leaves += found
+        return list({id(leaf): leaf for leaf in leaves}.values())
 
     def freeze(self) -> None:
-        """Freeze every number at its present value, and undo the logarithms."""
+        """Freeze every number at its present value, and undo the logarithms; the weights of learned blocks likewise."""
         for _, stage, name in self.numbers():
             if parametrize.is_parametrized(stage, name):
                 parametrize.remove_parametrizations(stage, name, leave_parametrized=True)
             getattr(stage, name).requires_grad_(False)
+        for _, block in self.learned():
+            if block is not self:
+                block.freeze()
 
     def _unfreeze(self, name: str) -> nn.Parameter:
         if self._positive[name] and not parametrize.is_parametrized(self, name):

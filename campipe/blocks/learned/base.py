@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from campipe.blocks.base import Block
 from campipe.blocks.learned.weights import Weights, read_weights, shipped, write_weights
 from campipe.core.errors import CampipeError
+from campipe.core.stage import Stage
 
 _SIDE = 256  # pixels of a net's input; the activations of a tile stay near the cache
 
@@ -70,6 +71,11 @@ class Learned(Block):
         make: Any = cls
         loaded: Self = make(weights=name, **options)
         return loaded
+
+    def learned(self, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, Stage]]:
+        yield ".".join([*prefix, "weights"]), self
+        if prefix and self.primary not in self._positive:
+            yield ".".join(prefix), self
 
     def unfreeze(self) -> list[nn.Parameter]:
         """Let an optimiser change the weights, and return them; `freeze` ends it."""
