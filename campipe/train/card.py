@@ -37,9 +37,9 @@ def card(name: str, recipe: TrainingRecipe, block: Learned, fitted: Fitted, furt
         "recipe": said["recipe"],
         "training data": said["data"],
         "loss": recipe.document.loss,
-        "optimiser": f"Adam, {optimiser.batch} samples of {recipe.document.data.crop} x {recipe.document.data.crop} pixels a step",
+        "optimiser": f"Adam, {optimiser.batch} samples of {recipe.data.crop} x {recipe.data.crop} pixels a step",
         "budget": said["budget"],
-        "validation": f"{said['validation'] or 'not yet'}; on {recipe.document.data.held_out} photos that were held out",
+        "validation": f"{said['validation'] or 'not yet'}; on {recipe.data.held_out} photos that were held out",
         **(further or {}),
         "licence": said["licence"],
     }

@@ -13,7 +13,7 @@ from torch import Tensor
 from campipe.core.errors import CampipeError
 from campipe.io.atomic import appearing
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Checkpoint:
     optimiser       state of the optimiser
     tally           sums that the next line of the log is made of
     seconds         CPU seconds so far
+    rival           weights and optimiser of the net that is trained against it; empty where there is none
     """
 
     step: int
@@ -37,6 +38,7 @@ class Checkpoint:
     optimiser: dict[str, Any]
     tally: dict[str, float]
     seconds: float
+    rival: dict[str, Any]
 
     def write(self, path: Path) -> None:
         """Write it whole or not at all; the one that was there stays until then."""

@@ -13,6 +13,7 @@ from campipe.core.errors import CampipeError
 from campipe.core.random import Key
 from campipe.measure.psnr import psnr
 from campipe.train.crops import Crops
+from campipe.train.draws import normal, uniform
 from campipe.train.loop import Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -45,7 +46,7 @@ class Denoising(Task):
         if crops.size % 8:
             raise CampipeError(f"a denoiser is trained on crops of a multiple of 8 pixels, but {crops.size} came; take 96")
         self.block, self.net, self.crops, self.measure, self.named = block, block.body, crops, loss, named
-        self.channels = int(block.architecture["channels"])
+        self.channels, self._key = int(block.architecture["channels"]), Key(crops.seed).fold("denoising")
 
     def about(self) -> dict[str, Any]:
         task = {"block": self.block.block, "architecture": self.block.architecture, "crops": self.crops.about(), "loss": self.named}
@@ -53,14 +54,11 @@ class Denoising(Task):
 
     def batch(self, numbers: Sequence[int]) -> Tensor:
         """Pictures, the same with noise, and the map of sigma, (B, 2 C + 1, H, W)."""
-        return torch.stack([self.sample(number) for number in numbers])
-
-    def sample(self, number: int) -> Tensor:
-        """Sample `number`, (2 C + 1, H, W): it hangs on nothing but its number."""
-        clean = self._coloured(self.crops.sample(number)[None])[0]
-        key = Key(self.crops.seed).fold("noise").fold(number)
-        sigma = (self.sigma[0] + (self.sigma[1] - self.sigma[0]) * key.uniform(0)) / WHITE
-        return torch.cat([clean, with_noise(clean, sigma, key), torch.full_like(clean[:1], sigma)])
+        clean = self._coloured(self.crops.batch(numbers))
+        low, high = self.sigma
+        sigma = (low + (high - low) * uniform(self._key.seed, numbers, 1, clean.device)).float()[:, :, None, None] / WHITE
+        noisy = clean + sigma * normal(self._key.fold("gaussian").seed, numbers, clean.shape[1:], clean.device)
+        return torch.cat([clean, noisy, sigma.expand(-1, 1, *clean.shape[-2:])], 1)
 
     def forward(self, batch: Tensor) -> Tensor:
         clean, noisy, sigma = batch.split([self.channels, self.channels, 1], 1)
@@ -88,7 +86,7 @@ class Denoising(Task):
     def _coloured(self, picture: Tensor) -> Tensor:
         if self.channels == 3:
             return picture
-        return (picture * torch.tensor(_GREY)[:, None, None]).sum(1, keepdim=True)
+        return (picture * torch.tensor(_GREY, device=picture.device)[:, None, None]).sum(1, keepdim=True)
 
 
 def with_noise(clean: Tensor, sigma: float, key: Key) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from campipe.core.errors import CampipeError
+from campipe.train.task import Batch
 
 
 class Device(Protocol):
@@ -25,7 +26,7 @@ class Device(Protocol):
     def prepare(self, task: nn.Module, optimiser: Optimizer) -> tuple[nn.Module, Optimizer]:
         """The module whose call gives the loss, and the optimiser, as they run here."""
 
-    def place(self, batch: Tensor) -> Tensor:
+    def place(self, batch: Batch) -> Batch:
         """A batch on the device."""
 
     def backward(self, loss: Tensor) -> None:
@@ -51,8 +52,8 @@ class Plain:
     def prepare(self, task: nn.Module, optimiser: Optimizer) -> tuple[nn.Module, Optimizer]:
         return task.to(self.device), optimiser
 
-    def place(self, batch: Tensor) -> Tensor:
-        return batch.to(self.device)
+    def place(self, batch: Batch) -> Batch:
+        return _to(batch, self.device)
 
     def backward(self, loss: Tensor) -> None:
         loss.backward()
@@ -77,8 +78,8 @@ class Accelerated:
         ready = self.accelerator.prepare(task, optimiser)
         return ready[0], ready[1]
 
-    def place(self, batch: Tensor) -> Tensor:
-        return batch.to(self.accelerator.device)
+    def place(self, batch: Batch) -> Batch:
+        return _to(batch, self.accelerator.device)
 
     def backward(self, loss: Tensor) -> None:
         self.accelerator.backward(loss)
@@ -93,3 +94,7 @@ def device_of(name: str | None) -> Device:
     if name is None and int(os.environ.get("WORLD_SIZE", "1")) > 1 and find_spec("accelerate") is not None:
         return Accelerated()
     return Plain(name or "cpu")
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return tuple(part.to(device) for part in batch) if isinstance(batch, tuple) else batch.to(device)

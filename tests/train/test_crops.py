@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
 
 from campipe.core.errors import CampipeError, ShapeError
-from campipe.core.random import Key
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops, recoloured, subsampled
 from campipe.train.demosaicking import seen_through
+from campipe.train.draws import normal, uniform
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +64,26 @@ def test_colours_change_in_the_share_that_is_asked_for(folder):
     assert abs(float(changed) - 0.3) < 5 * (0.3 * 0.7 / 400) ** 0.5
 
 
-def test_grey_stays_grey_but_for_the_gains_and_colours_move_away_from_it():
-    grey = torch.full((3, 4, 4), 0.5)
-    for number in range(20):
-        out = recoloured(grey, Key(number))
-        assert 0.3 <= float(out.min()) and float(out.max()) <= 0.6  # 0.5 times the gains
-        assert torch.equal(out, out[:, :1, :1].expand_as(out))
-    assert torch.equal(recoloured(grey, Key(3)), recoloured(grey, Key(3)))
+def test_grey_stays_grey_but_for_the_gains_and_channels_are_interchanged():
+    out = recoloured(torch.full((20, 3, 4, 4), 0.5), uniform(1, range(20), 7))
+    assert 0.3 <= float(out.min()) and float(out.max()) <= 0.6  # 0.5 times the gains
+    assert torch.equal(out, out[..., :1, :1].expand_as(out))
+    marked = torch.tensor([0.1, 0.2, 0.3])[None, :, None, None].expand(50, 3, 1, 1)
+    unchanged = torch.cat([torch.zeros(50, 1), torch.full((50, 3), 2 / 3), uniform(2, range(50), 3)], 1)  # saturation and gains of 1
+    orders = {tuple((10 * o).round().int().flatten().tolist()) for o in recoloured(marked, unchanged)}
+    assert orders == set(itertools.permutations((1, 2, 3)))
 
 
 def test_colours_of_half_the_resolution_keep_the_luma_and_lose_their_finest_detail():
     y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
     checks = torch.stack([0.5 + 0.2 * (-1) ** (x + y), torch.full((16, 16), 0.5), 0.5 - 0.1 * (-1) ** x])
     luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    out = subsampled(checks)
+    out = subsampled(checks[None])[0]
     assert torch.allclose((out * luma).sum(0), (checks * luma).sum(0), atol=1e-6)
     # Means over 2 x 2 pixels of what changes from pixel to pixel are all the same: the differences of channels become constant.
     assert float((out[0] - out[1]).std()) < 1e-6 and float((out[2] - out[1]).std()) < 1e-6
     slow = torch.stack([0.2 + 0.03 * x, 0.5 + 0 * x, 0.3 + 0.02 * y])
-    assert torch.allclose(subsampled(slow)[:, 2:-2, 2:-2], slow[:, 2:-2, 2:-2], atol=1e-6)  # a plane is put back as it was
+    assert torch.allclose(subsampled(slow[None])[0, :, 2:-2, 2:-2], slow[:, 2:-2, 2:-2], atol=1e-6)  # a plane is put back as it was
 
 
 def test_the_mosaic_is_that_of_rggb():
@@ -94,8 +97,28 @@ def test_the_mosaic_is_that_of_rggb():
 
 def test_photos_that_are_too_small_or_too_few_are_refused(folder):
     with pytest.raises(ShapeError, match=r"at least 64 x 64 pixels is needed, but \d.png has 40 x 48"):
-        plain(folder, size=64).batch(range(4))
+        plain(folder, size=64)
     with pytest.raises(CampipeError, match="4 photos are to be held out, but there are 4"):
         plain(folder, held_out=4)
     with pytest.raises(CampipeError, match="from 0 to 1"):
         plain(folder, colour=1.5)
+
+
+def test_photos_made_half_as_large_and_scenes_come_in_their_shares(tmp_path):
+    checks = 255 * ((np.arange(64)[:, None] + np.arange(64)) % 2)
+    imageio.imwrite(tmp_path / "checks.png", np.repeat(checks[..., None], 3, -1).astype(np.uint8))
+    photos = Photos.under(tmp_path)
+    grey = (plain(photos, held_out=0, halved=0.4).batch(range(500)) - 128 / 255).abs().flatten(1).amax(1) < 1e-6
+    assert abs(float(grey.float().mean()) - 0.4) < 5 * (0.4 * 0.6 / 500) ** 0.5  # means of black and white
+    scenes = plain(photos, held_out=0, scenes=0.3).batch(range(500))
+    from_photo = (scenes[:, :, :-2] == scenes[:, :, 2:]).flatten(1).all(1) & ((scenes == 0) | (scenes == 1)).flatten(1).all(1)
+    assert abs(float(from_photo.float().mean()) - 0.7) < 5 * (0.3 * 0.7 / 500) ** 0.5
+
+
+def test_draws_hang_on_seed_and_number_alone():
+    assert torch.equal(uniform(3, [7, 2**40], 5)[1], uniform(3, [2**40], 5)[0])
+    assert torch.equal(normal(3, range(9), (2, 4))[4], normal(3, [4], (2, 4))[0])
+    u = uniform(1, range(2000), 8)
+    assert float(u.min()) >= 0 and float(u.max()) < 1 and u.unique().numel() == u.numel()
+    correlation = torch.corrcoef(torch.cat([u, uniform(2, range(2000), 8)], 1).T) - torch.eye(16)
+    assert float(correlation.abs().max()) < 6 / 2000**0.5

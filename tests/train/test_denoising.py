@@ -99,8 +99,8 @@ def test_what_cannot_be_trained_on_is_refused(folder, options, words):
         ("sigma: [15, 35]", "sigma: [35, 15]", r"r.yaml:5: data.sigma: the smaller end"),
         ("sigma: [15, 35]", "sigma: [-1, 15]", r"r.yaml:5: data.sigma"),
         ("channels: 1", "channels: 2", r"r.yaml:4: network.channels"),
-        ("denoise/unet\nnetwork: {channels: 1, width: 8}", "demosaick/residual", r"r.yaml:4: data.sigma: demosaick/residual has none"),
-        ("denoise/unet", "demosaick/residual", r"r.yaml:4: network.channels: demosaick/residual has none; leave it out"),
+        ("denoise/unet\nnetwork: {channels: 1, width: 8}", "demosaick/residual", r"r.yaml:4: data.sigma: unknown key; there are crop"),
+        ("denoise/unet", "demosaick/residual", r"r.yaml:4: network.channels: unknown key; there are weights, width, blocks"),
     ],
 )
 def test_a_recipe_of_what_the_block_has_not_is_refused_with_file_line_and_key(old, new, words):
