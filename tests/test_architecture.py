@@ -25,7 +25,7 @@ FLOORS = {
     "synth": 4,
     "recipe": 5,
     **dict.fromkeys(("testing", "train", "report"), 6),
-    **dict.fromkeys(("jobs", "explore"), 7),
+    **dict.fromkeys(("jobs", "explore", "studies"), 7),
     "cli": 8,
     "__main__": 8,
 }

@@ -1,0 +1,30 @@
+"""Studies: what has been claimed of the systems of the field, shown again on our data with our simulator; one file a system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from campipe.core.errors import CampipeError
+from campipe.studies.result import Result
+from campipe.studies.setting import Setting
+
+# The one list of studies: name, and where its function is. They are imported when asked for.
+_STUDIES: dict[str, str] = {
+    "denoise": "campipe.studies.denoise:study",
+    "demosaick": "campipe.studies.demosaick:study",
+}
+
+
+def names() -> list[str]:
+    """The names of the studies, in the order of the scoreboard."""
+    return list(_STUDIES)
+
+
+def find(name: str) -> Callable[[Setting], Result]:
+    """The function of a study; a CampipeError lists the names there are."""
+    if name not in _STUDIES:
+        raise CampipeError(f"there is no study {name!r}; there are: {', '.join(_STUDIES)}")
+    module, function = _STUDIES[name].split(":")
+    found: Callable[[Setting], Result] = getattr(import_module(module), function)
+    return found
