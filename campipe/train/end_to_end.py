@@ -63,7 +63,8 @@ class EndToEnd(Task):
 
     def about(self) -> dict[str, Any]:
         factors = {name: factor for name, (factor, _) in self._groups.items()}
-        return {"task": type(self).__name__, "stages": list(self.pipeline.paths()), "start": self.start, "rates": factors, "seed": self.seed}
+        stages = list(self.pipeline.paths())
+        return {"task": type(self).__name__, "stages": stages, "start": self.start, "rates": factors, "seed": self.seed}
 
     def shoot(self, light: Tensor, numbers: Sequence[int] | Tensor, *, noise: bool = True) -> Frame:
         """What the pipeline makes of light, each sample with the noise of its number.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -151,10 +151,10 @@ class Run:
         )
 
 
-def _norm(weights: Iterable[nn.Parameter]) -> Tensor:
-    """The norm of the gradient over weights."""
+def _norm(weights: Sequence[nn.Parameter]) -> Tensor:
+    """The norm of the gradient over weights; 0 where none came to them."""
     gradients = [p.grad for p in weights if p.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) if gradients else torch.zeros(())
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) if gradients else weights[0].new_zeros(())
 
 
 def _scale(weights: Iterable[nn.Parameter], factor: float) -> None:

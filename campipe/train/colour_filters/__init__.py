@@ -1,0 +1,7 @@
+"""Colour filters that are learned: a pattern on the sensor and the net that reads it, trained together through photon noise."""
+
+from campipe.train.colour_filters.filters import BANK, FilterPattern
+from campipe.train.colour_filters.net import PatternNet
+from campipe.train.colour_filters.task import ColourFilters, expose
+
+__all__ = ["BANK", "ColourFilters", "FilterPattern", "PatternNet", "expose"]
