@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from campipe.blocks.deblurring.nafnet import Nafnet
+from campipe.blocks.deblurring.wiener_net import WienerNet
+from campipe.blocks.demosaicking.joint import Joint
 from campipe.blocks.demosaicking.residual import Residual
 from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.learned.base import Learned
 from campipe.blocks.super_resolving.srresnet import SrResNet
+from campipe.train.deblurring.task import Deblurring
 from campipe.train.demosaicking import Demosaicking
 from campipe.train.denoising import Denoising
-from campipe.train.sections import Channels, Count, Data, NoisyData, Strict, Whole
+from campipe.train.joint import JointDemosaicking
+from campipe.train.sections import Channels, Count, Data, Levels, NoisyData, Strict, Whole
 from campipe.train.super_resolution.task import SuperResolution
 from campipe.train.task import Task
 
@@ -47,10 +52,27 @@ class SuperResolvingNetwork(ResidualNetwork):
     factor: Count | None = None
 
 
+class NoisyMosaic(Data):
+    sigma: Levels = (0.0, 20.0)
+
+
+class GatedNetwork(ResidualNetwork):
+    blocks: Count | None = None
+    coarse: Count | None = None
+
+
+class ShakenData(Data):
+    sigma: Levels = (0.25, 10.0)
+    shakes: Count = 512
+
+
 _KINDS = (
     Kind(Residual, Demosaicking, ResidualNetwork, Data),
+    Kind(Joint, JointDemosaicking, ResidualNetwork, NoisyMosaic),
     Kind(Unet, Denoising, UnetNetwork, NoisyData),
     Kind(SrResNet, SuperResolution, SuperResolvingNetwork, Data),
+    Kind(Nafnet, Deblurring, GatedNetwork, ShakenData),
+    Kind(WienerNet, Deblurring, GatedNetwork, ShakenData),
 )
 
 KINDS: dict[str, Kind] = {kind.block.block: kind for kind in _KINDS}
