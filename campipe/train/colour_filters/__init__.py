@@ -2,6 +2,6 @@
 
 from campipe.train.colour_filters.filters import BANK, FilterPattern
 from campipe.train.colour_filters.net import PatternNet
-from campipe.train.colour_filters.task import ColourFilters, expose
+from campipe.train.colour_filters.task import READ_NOISE, ColourFilters, expose
 
-__all__ = ["BANK", "ColourFilters", "FilterPattern", "PatternNet", "expose"]
+__all__ = ["BANK", "READ_NOISE", "ColourFilters", "FilterPattern", "PatternNet", "expose"]

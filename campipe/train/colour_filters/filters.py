@@ -44,7 +44,8 @@ class FilterPattern(nn.Module):
         else:
             side = math.isqrt(len(letters))
             if side * side != len(letters) or not letters or tile % side or set(letters) - set(BANK):
-                raise CampipeError(f"a pattern is a square of the letters {', '.join(BANK)} that fills a tile of {tile}, but {letters!r} came")
+                known = ", ".join(BANK)
+                raise CampipeError(f"a pattern is a square of the letters {known} that fills a tile of {tile}, but {letters!r} came")
             rows = [[list(BANK).index(letters[y * side + x]) for x in range(side)] for y in range(side)]
             chosen = torch.tensor(rows).repeat(tile // side, tile // side)
             weights.scatter_(-1, chosen[..., None], 1.0)
