@@ -13,6 +13,7 @@ from campipe.studies.setting import Setting
 _STUDIES: dict[str, str] = {
     "denoise": "campipe.studies.denoise:study",
     "demosaick": "campipe.studies.demosaick:study",
+    "jdd": "campipe.studies.jdd:study",
     "recognition": "campipe.studies.recognition:study",
     "learned_cfa": "campipe.studies.learned_cfa:study",
     "exposure_for_task": "campipe.studies.exposure_for_task:study",
