@@ -45,7 +45,7 @@ def _checked_range(data_range: float, *pictures: Tensor) -> float:
         size = 0.0
     if not 0 < size < float("inf"):
         raise CampipeError(f"data_range is a number above 0, white minus black in the unit of the pictures, but {data_range!r} came")
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() and not _recording(*pictures):
         for picture in pictures:
             low, high = torch.stack(torch.aminmax(picture.detach())).tolist()
             if max(-low, high) > _FAR * size:
@@ -53,6 +53,11 @@ def _checked_range(data_range: float, *pictures: Tensor) -> float:
                     f"the values lie within a few times data_range={size:g}, but they reach from {low:g} to {high:g}; give their own range"
                 )
     return size
+
+
+def _recording(*pictures: Tensor) -> bool:
+    """Whether a GPU is recording what is done to the pictures, to repeat it: nothing may wait for a number from it then."""
+    return any(picture.is_cuda for picture in pictures) and torch.cuda.is_current_stream_capturing()
 
 
 def precise(picture: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -109,7 +110,7 @@ def _dense(x: Tensor, y: Tensor, data_range: float, radius: int, border: Border)
     fields = torch.cat([a, b, a * a + b * b, a * b], 1)
     product: Tensor | None = None
     for sigma in SIGMAS:
-        down, across = (_windows(side, sigma, radius, border).to(a) for side in a.shape[-2:])
+        down, across = (_windows(side, sigma, radius, border, a.dtype, a.device) for side in a.shape[-2:])
         mean_a, mean_b, squares, cross = (down @ fields @ across.mT).split(channels, 1)
         means = mean_a**2 + mean_b**2
         contrast = (2 * (cross - mean_a * mean_b) + _C2) / (squares - means + _C2)
@@ -120,10 +121,13 @@ def _dense(x: Tensor, y: Tensor, data_range: float, radius: int, border: Border)
     return (luminance * product).mean((1, 2, 3)).to(x.dtype), difference.mean((1, 2, 3)).to(x.dtype)
 
 
-def _windows(side: int, sigma: float, radius: int, border: Border) -> Tensor:
+@lru_cache(maxsize=20)
+@torch.inference_mode(False)
+def _windows(side: int, sigma: float, radius: int, border: Border, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The Gaussian windows of a row of pixels as a matrix, a row for each place: (side or fewer, side).
 
-    A product with it, mirrored ends and all, takes a fifth of the time of sums over 33 shifted copies.
+    A product with it, mirrored ends and all, takes a fifth of the time of sums over 33 shifted copies. The matrices of the sizes that a
+    training has are kept, where they are needed.
     """
     reach = min(radius, gaussian_radius(sigma))
     kernel = gaussian_kernel(torch.tensor(sigma, dtype=torch.float64), reach)
@@ -131,7 +135,7 @@ def _windows(side: int, sigma: float, radius: int, border: Border) -> Tensor:
     rows = torch.zeros(side, side, dtype=torch.float64)
     for k, weight in enumerate(kernel.tolist()):
         rows += weight * pixels[k : k + side]
-    return rows if border == "mirror" else rows[radius : side - radius]
+    return (rows if border == "mirror" else rows[radius : side - radius]).to(device, dtype)
 
 
 class DenseMSSSIMLoss(nn.Module):
