@@ -15,7 +15,7 @@ from campipe.ops.deconvolution import wiener
 class WienerNet(Refined, Deblurrer):
     """The Wiener filter's picture plus what a gated net finds: noise that was amplified, ringing, and detail.
 
-    kernel, sigma   as of every deblurrer
+    kernel, sigma   as of every deblurrer; without a kernel there is no blur, which a training begins with: each sample has a kernel of its own
     weights         name of weights that ship, a path, or None: untrained, which is the Wiener filter
     strength        of the filter; the net was trained on that of 1
     width           channels of the net's finest level, where there are no weights
@@ -34,7 +34,7 @@ class WienerNet(Refined, Deblurrer):
 
     def __init__(
         self,
-        kernel: Any,
+        kernel: Any = ((1.0,),),
         sigma: Any = None,
         weights: str | Path | None = "deblur_known",
         strength: Any = 1.0,

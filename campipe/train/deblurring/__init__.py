@@ -1,0 +1,1 @@
+"""How learned deblurrers are trained."""
