@@ -98,13 +98,12 @@ class RawSampler(nn.Module):
         scene = gaussian_blur(scene, own["blur"], _REACH).clamp_min(0)
         electrons = (own["white"] - own["black"]) / own["gain"] * torch.exp2(shots["ev"])
         mosaic = mosaicked(scene * (table.share[camera] * electrons[:, None])[:, :, None, None])
-        height, width = mosaic.shape[-2:]
-        drawn = normal(self._key.fold("noise").seed, numbers, (4 * height * width + height,), mosaic.device)
-        pixels, rows = drawn.split([4 * height * width, height], 1)
-        frames = exposed(mosaic, tall, pixels.reshape(-1, 4, height, width), rows.reshape(-1, 1, height, 1))
+        # Four numbers for each pixel, and of the fifth plane one for each row.
+        drawn = normal(self._key.fold("noise").seed, numbers, (5, *mosaic.shape[-2:]), mosaic.device)
+        frames = exposed(mosaic, tall, drawn[:, :4], drawn[:, 4:, :, :1])
         noisy, clean = (functional.pixel_unshuffle((dn - tall["black"]) / (tall["white"] - tall["black"]), 2) for dn in frames)
-        shown = (wb[:, COLOURS] * torch.exp2(-shots["ev"])[:, None] * shots["brightness"][:, None])[:, :, None, None]
-        return RawBatch(noisy, clean, profile(tall), shown)
+        shown = torch.stack([wb[:, c] for c in COLOURS], 1) * (shots["brightness"] * torch.exp2(-shots["ev"]))[:, None]
+        return RawBatch(noisy, clean, profile(tall), shown[:, :, None, None])
 
 
 def mosaicked(picture: Tensor) -> Tensor:
