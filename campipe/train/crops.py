@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.random import Key
 from campipe.scenes.procedural import procedural
 from campipe.synth.photos import Photos
-from campipe.train.draws import uniform
+from campipe.train.draws import Numbers, uniform
 
 SATURATION, GAIN = (1.0, 2.4), (0.6, 1.2)
 """Factor on the distance from grey, and on each channel, of a sample whose colours are changed."""
@@ -75,7 +74,7 @@ class Crops(nn.Module):
         numbers = {name: getattr(self, name) for name in ("size", "colour", "chroma", "scenes", "halved", "held_out", "seed")}
         return {**numbers, "photos": list(self.photos.names)}
 
-    def batch(self, numbers: Sequence[int]) -> Tensor:
+    def batch(self, numbers: Numbers) -> Tensor:
         """The samples of these numbers: (B, 3, size, size), in [0, 1], float32, on the module's device."""
         u = uniform(self._key.seed, numbers, _DRAWS, self.pixels.device)
         which = self._chosen(u)
@@ -169,10 +168,15 @@ def subsampled(pictures: Tensor) -> Tensor:
 
     The luma is that of ITU-R BT.601, and stays; the result is clipped to [0, 1].
     """
-    luma = (pictures * torch.tensor(_LUMA, device=pictures.device)[:, None, None]).sum(1, keepdim=True)
+    luma = luma_of(pictures)
     small = functional.avg_pool2d(pictures - luma, 2, ceil_mode=True)
     back = functional.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
     return (luma + back[..., : pictures.shape[-2], : pictures.shape[-1]]).clamp(0, 1)
+
+
+def luma_of(pictures: Tensor) -> Tensor:
+    """Luma of ITU-R BT.601, (B, 1, H, W), by which the grey test pictures of the field were made too."""
+    return sum(weight * pictures[:, c : c + 1] for c, weight in enumerate(_LUMA))  # type: ignore[return-value]
 
 
 def _coloured(data: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from campipe.blocks.demosaicking.residual import Residual
 from campipe.measure.psnr import psnr
 from campipe.ops.demosaick import malvar
 from campipe.train.crops import Crops
+from campipe.train.draws import Numbers
 from campipe.train.loop import Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -31,6 +32,8 @@ class Demosaicking(Task):
     named   name of the loss, for the checkpoint
     """
 
+    steady = True
+
     def __init__(self, block: Residual, crops: Crops, loss: Loss, named: str) -> None:
         super().__init__()
         self.block, self.net, self.crops, self.measure, self.named = block, block.body, crops, loss, named
@@ -38,7 +41,7 @@ class Demosaicking(Task):
     def about(self) -> dict[str, Any]:
         return {"block": self.block.block, "architecture": self.block.architecture, "crops": self.crops.about(), "loss": self.named}
 
-    def batch(self, numbers: Sequence[int]) -> Tensor:
+    def batch(self, numbers: Numbers) -> Tensor:
         return self.crops.batch(numbers)
 
     def forward(self, batch: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,8 +12,8 @@ from campipe.blocks.denoising.unet import Unet
 from campipe.core.errors import CampipeError
 from campipe.core.random import Key
 from campipe.measure.psnr import psnr
-from campipe.train.crops import Crops
-from campipe.train.draws import normal, uniform
+from campipe.train.crops import Crops, luma_of
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.loop import Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -25,7 +25,6 @@ VALIDATED = (25.0, 15.0, 50.0)
 SIDE = 256
 """Pixels a side of what is validated of a photo, from its middle."""
 
-_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which the grey test pictures of the field were made
 
 
 class Denoising(Task):
@@ -37,6 +36,8 @@ class Denoising(Task):
     named    name of the loss, for the checkpoint
     sigma    smallest and largest, on the scale from 0 to 255
     """
+
+    steady = True
 
     def __init__(self, block: Unet, crops: Crops, loss: Loss, named: str, sigma: tuple[float, float] | None = None) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class Denoising(Task):
         task = {"block": self.block.block, "architecture": self.block.architecture, "crops": self.crops.about(), "loss": self.named}
         return {**task, "sigma": list(self.sigma)}
 
-    def batch(self, numbers: Sequence[int]) -> Tensor:
+    def batch(self, numbers: Numbers) -> Tensor:
         """Pictures, the same with noise, and the map of sigma, (B, 2 C + 1, H, W)."""
         clean = self._coloured(self.crops.batch(numbers))
         low, high = self.sigma
@@ -86,7 +87,7 @@ class Denoising(Task):
     def _coloured(self, picture: Tensor) -> Tensor:
         if self.channels == 3:
             return picture
-        return (picture * torch.tensor(_GREY, device=picture.device)[:, None, None]).sum(1, keepdim=True)
+        return luma_of(picture)
 
 
 def with_noise(clean: Tensor, sigma: float, key: Key) -> Tensor:

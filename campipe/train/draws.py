@@ -1,35 +1,36 @@
-"""Random numbers of training samples: they hang on a seed and the number of the sample, on no step, process or neighbour."""
+"""Random numbers of training samples: they hang on a seed and the number of the sample, on no step, process, neighbour or device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-_LIMIT = 2**63
+from campipe.core.random import Grid, Key
+from campipe.ops import draws
+
+Numbers = Sequence[int] | Tensor
+"""Numbers of samples: plain ones, or a tensor of int64 on the device where the samples are made."""
 
 
-def uniform(seed: int, numbers: Sequence[int], count: int, device: torch.device | str = "cpu") -> Tensor:
-    """Numbers from [0, 1), (B, count) float64, `count` for each sample; the same on every device.
+def uniform(seed: int, numbers: Numbers, count: int, device: torch.device | str = "cpu") -> Tensor:
+    """Numbers from (0, 1), (B, count) float64, `count` for each sample.
 
     seed      0 <= seed < 2**64
-    numbers   of the samples, from 0 on
-
-    Source: Philox4x64 of Salmon et al., SC 2011, as NumPy has it, under the seed as key and the sample's number in the counter.
+    numbers   of the samples, 0 <= number < 2**32
     """
-    rows = np.empty((len(numbers), count))
-    for row, number in zip(rows, numbers, strict=True):
-        np.random.Generator(np.random.Philox(key=seed, counter=int(number) << 64)).random(out=row)
-    return torch.from_numpy(rows).to(device)
+    return draws.uniform(Key(seed), _addresses(numbers, 1, count, device), torch.float64, device).reshape(len(numbers), count)
 
 
-def normal(seed: int, numbers: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
-    """Standard normal numbers, (B, *shape) float32; a GPU draws others than the CPU, each device the same again."""
-    seeds = (uniform(seed, numbers, 1) * _LIMIT).to(torch.int64).flatten().tolist()
-    generator = torch.Generator(device)
-    drawn = torch.empty((len(numbers), *shape), device=device)
-    for row, own in zip(drawn, seeds, strict=True):
-        row.normal_(generator=generator.manual_seed(own))
-    return drawn
+def normal(seed: int, numbers: Numbers, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+    """Standard normal numbers, (B, *shape) float32; shape is (..., H, W). A GPU rounds otherwise than the CPU, by about 1e-6."""
+    *planes, height, width = shape
+    for plane in planes:
+        height *= plane
+    return draws.normal(Key(seed), _addresses(numbers, height, width, device), device=device).reshape(len(numbers), *shape)
+
+
+def _addresses(numbers: Numbers, height: int, width: int, device: torch.device | str) -> Grid:
+    item = torch.as_tensor(list(numbers) if not isinstance(numbers, Tensor) else numbers, dtype=torch.int64, device=device)
+    return Grid(height, width, torch.zeros(len(item), 2, dtype=torch.int64, device=device), torch.zeros_like(item), item)

@@ -26,13 +26,22 @@ class Ema:
         self.module, self.decay, self.seen = module, decay, 0
         self.mean: dict[str, Tensor] = {name: p.detach().clone() for name, p in module.named_parameters()}
 
-    @torch.no_grad()
+    def next_decay(self) -> float:
+        """The decay of the next step, which is counted as taken in."""
+        self.seen += 1
+        return min(self.decay, self.seen / (9 + self.seen))
+
     def update(self) -> None:
         """Take in the weights as they are now."""
-        decay = min(self.decay, (1 + self.seen) / (10 + self.seen))
-        self.seen += 1
-        for name, p in self.module.named_parameters():
-            self.mean[name].mul_(decay).add_(p, alpha=1 - decay)
+        self.take(self.next_decay())
+
+    @torch.no_grad()
+    def take(self, decay: float | Tensor) -> None:
+        """mean <- decay mean + (1 - decay) weight."""
+        means = list(self.mean.values())
+        weights = [p.detach() for p in self.module.parameters()]
+        torch._foreach_mul_(means, decay)
+        torch._foreach_add_(means, torch._foreach_mul(weights, 1 - decay))
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from campipe.core.errors import CampipeError
 from campipe.train.ahead import ahead
 from campipe.train.devices import Device, Plain
 from campipe.train.log import Log
+from campipe.train.recording import Recording
 from campipe.train.run import Run
 from campipe.train.task import Batch, Fitted, Task, Training
 
@@ -54,8 +55,7 @@ def fit(
     log = Log(out / LOG, run.step) if first else None
     last, saved, scores = training.steps if until is None else min(until, training.steps), time.monotonic(), {}
     numbers = [range(i * training.batch + device.rank, (i + 1) * training.batch, device.world) for i in range(run.step, last)]
-    for made in ahead(task.batch, numbers, workers):
-        loss = run.advance(device.place(made))
+    for loss in _steps(run, numbers, workers):
         if log is not None and run.step % training.log_every == 0:
             log.add(step=run.step, **run.means(), rate=training.rate.at(run.step - 1), cpu_seconds=round(run.seconds, 1))
         if log is not None and (run.step % training.validate_every == 0 or run.step == training.steps):
@@ -71,3 +71,15 @@ def fit(
         scores = run.scores()
     run.end()
     return Fitted(run.step, scores, run.seconds)
+
+
+def _steps(run: Run, numbers: Sequence[Sequence[int]], workers: int) -> Iterator[float]:
+    """The steps one after the other; the loss of each."""
+    task, device = run.task, run.device
+    if task.steady and task.rival is None and task.device.type == "cuda" and device.world == 1:
+        recording = Recording(run)
+        for each in numbers:
+            yield recording.advance(each)
+        return
+    for made in ahead(task.batch, numbers, workers):
+        yield run.advance(device.place(made))

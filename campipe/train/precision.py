@@ -24,7 +24,7 @@ def narrowed(net: nn.Module, precision: str) -> Callable[[], None]:
 
     def enter(module: nn.Module, inputs: Any) -> None:
         first = next(module.parameters())
-        open_now.append(torch.autocast(first.device.type, torch.bfloat16))
+        open_now.append(torch.autocast(first.device.type, torch.bfloat16, cache_enabled=False))
         open_now[-1].__enter__()
 
     def leave(module: nn.Module, inputs: Any, output: Any) -> Any:

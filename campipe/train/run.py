@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -69,20 +69,32 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.module(batch)
         self.device.backward(loss)
-        norms = {name: _norm(weights) for name, (_, weights) in self.groups.items()}
-        now, *apart = torch.stack([self.device.mean(loss.detach()).float(), *(norm.float() for norm in norms.values())]).tolist()
-        norm = math.sqrt(sum(n * n for n in apart))
-        self._check(now, "loss")
-        self._check(norm, "gradient")
+        report = torch.stack([self.device.mean(loss.detach()).float(), *(norm.float() for norm in self.norms())]).tolist()
+        norm = self._checked(report)
         if self.training.clip is not None and norm > self.training.clip:
-            _scale((weight for _, weights in self.groups.values() for weight in weights), self.training.clip / norm)
+            torch._foreach_mul_([p.grad for p in self.weights() if p.grad is not None], self.training.clip / norm)
         self.optimiser.step()
         if self.ema is not None:
             self.ema.update()
-        self.step += 1
-        self._count(loss=now, gradient=norm, **({f"gradient_{k}": n for k, n in zip(norms, apart, strict=True)} if len(norms) > 1 else {}))
+        return self.count(report)
+
+    def weights(self) -> list[nn.Parameter]:
+        """All that the optimiser changes."""
+        return [weight for _, weights in self.groups.values() for weight in weights]
+
+    def norms(self) -> list[Tensor]:
+        """The norm of each group's gradient."""
+        return [_norm(weights) for _, weights in self.groups.values()]
+
+    def count(self, report: list[float]) -> float:
+        """Take note of a step that was done: its loss, and the norm of each group's gradient. Returns the loss."""
+        loss, *apart = report
+        self._count(loss=loss, gradient=self._checked(report))
+        if len(apart) > 1:
+            self._count(**{f"gradient_{name}": norm for name, norm in zip(self.groups, apart, strict=True)})
         self.tally["count"] += 1
-        return now
+        self.step += 1
+        return loss
 
     def means(self) -> dict[str, float]:
         """What was counted since the last call, per step."""
@@ -141,6 +153,13 @@ class Run:
         for name, value in values.items():
             self.tally[name] = self.tally.get(name, 0.0) + value
 
+    def _checked(self, report: list[float]) -> float:
+        """The norm of the whole gradient, where it and the loss are finite."""
+        norm = math.sqrt(sum(n * n for n in report[1:]))
+        self._check(report[0], "loss")
+        self._check(norm, "gradient")
+        return norm
+
     def _check(self, value: float, what: str) -> None:
         if math.isfinite(value):
             return
@@ -155,7 +174,3 @@ def _norm(weights: Sequence[nn.Parameter]) -> Tensor:
     """The norm of the gradient over weights; 0 where none came to them."""
     gradients = [p.grad for p in weights if p.grad is not None]
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) if gradients else weights[0].new_zeros(())
-
-
-def _scale(weights: Iterable[nn.Parameter], factor: float) -> None:
-    torch._foreach_mul_([p.grad for p in weights if p.grad is not None], factor)

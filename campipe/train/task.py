@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from campipe.core.errors import CampipeError
+from campipe.train.draws import Numbers
 from campipe.train.schedules import Schedule
 
 Batch = Tensor | tuple[Tensor, ...]
@@ -23,10 +24,13 @@ class Task(nn.Module):
     net        the module whose weights are trained; a part of the task
     rival      a module that is trained against it in turns, by `rival_loss`: a discriminator; None: there is none
     progress   share of the training that is done, from 0 to 1; the loop sets it before each step
+    steady     True: batch and loss are the same operations in every step, none of which waits for the GPU or takes a number from it, so
+               that a GPU can repeat them from a recording; the numbers of the samples may then come as a tensor of int64
     """
 
     net: nn.Module
     rival: nn.Module | None
+    steady = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +42,7 @@ class Task(nn.Module):
         """Where the weights lie, and the batches are made."""
         return next(self.net.parameters()).device
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         """The samples of these numbers, on the task's device. They hang on nothing else: not on the steps before, nor on the process."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement batch(numbers)")
 
