@@ -11,6 +11,7 @@ from campipe.isp.encode import Decode, Encode
 from campipe.isp.exposure import Exposure
 from campipe.isp.green_equalisation import EqualiseGreens
 from campipe.isp.highlights import RecoverHighlights
+from campipe.isp.jpeg import Jpeg
 from campipe.isp.levels import Levels
 from campipe.isp.linearise import Linearise
 from campipe.isp.local_tone import LocalTone
@@ -38,6 +39,7 @@ __all__ = [
     "Exposure",
     "FilmicCurve",
     "GuidedSharpen",
+    "Jpeg",
     "Levels",
     "LinearCurve",
     "Linearise",

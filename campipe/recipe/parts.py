@@ -82,6 +82,7 @@ SHIPPED = {
     "encode": "campipe.isp:Encode",
     "decode": "campipe.isp:Decode",
     "clip": "campipe.isp:Clip",
+    "jpeg": "campipe.isp:Jpeg",
 }
 
 _own: dict[str, type[Stage]] = {}

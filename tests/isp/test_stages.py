@@ -83,7 +83,7 @@ def frame(space: str, *, seed: int = 0, rank: int = 4, dtype: torch.dtype = torc
 
 # Stages that look at more than one pixel: each has its contract in a file of its own.
 WIDE = {"AutoWhiteBalance", "ChromaDenoise", "CorrectDefects", "EqualiseGreens", "EstimateNoise"}
-WIDE |= {"GuidedSharpen", "LocalTone", "UnsharpMask"}
+WIDE |= {"GuidedSharpen", "Jpeg", "LocalTone", "UnsharpMask"}
 
 
 def test_the_list_holds_every_stage():
