@@ -1,0 +1,1 @@
+"""Ways to fill in what something lies over."""
