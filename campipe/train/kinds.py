@@ -9,6 +9,7 @@ from campipe.blocks.deblurring.nafnet import Nafnet
 from campipe.blocks.deblurring.wiener_net import WienerNet
 from campipe.blocks.demosaicking.joint import Joint
 from campipe.blocks.demosaicking.residual import Residual
+from campipe.blocks.denoising.raw_unet import RawUnet
 from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.learned.base import Learned
 from campipe.blocks.super_resolving.srresnet import SrResNet
@@ -16,7 +17,8 @@ from campipe.train.deblurring.task import Deblurring
 from campipe.train.demosaicking import Demosaicking
 from campipe.train.denoising import Denoising
 from campipe.train.joint import JointDemosaicking
-from campipe.train.sections import Channels, Count, Data, Levels, NoisyData, Strict, Whole
+from campipe.train.raw.task import RawDenoising
+from campipe.train.sections import Channels, Count, Data, Levels, NoisyData, Number, Strict, Whole
 from campipe.train.super_resolution.task import SuperResolution
 from campipe.train.task import Task
 
@@ -66,10 +68,22 @@ class ShakenData(Data):
     shakes: Count = 512
 
 
+class RawNetwork(ResidualNetwork):
+    blocks: Count | None = None
+    coarse: Count | None = None
+
+
+class RawData(Data):
+    held_out_cameras: tuple[str, ...] = ()
+    ev: tuple[float, float] = (-4.0, 0.5)
+    seconds: tuple[Number, Number] = (1 / 1000, 1 / 4)
+
+
 _KINDS = (
     Kind(Residual, Demosaicking, ResidualNetwork, Data),
     Kind(Joint, JointDemosaicking, ResidualNetwork, NoisyMosaic),
     Kind(Unet, Denoising, UnetNetwork, NoisyData),
+    Kind(RawUnet, RawDenoising, RawNetwork, RawData),
     Kind(SrResNet, SuperResolution, SuperResolvingNetwork, Data),
     Kind(Nafnet, Deblurring, GatedNetwork, ShakenData),
     Kind(WienerNet, Deblurring, GatedNetwork, ShakenData),
