@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -34,12 +35,18 @@ _NEVER = 2.0  # beyond every rank
 
 
 def lettering(
-    seed: int, numbers: Sequence[int], height: int, width: int, share: float, device: torch.device | str = "cpu", least: float = 0.0
+    seed: int,
+    numbers: Sequence[int] | Tensor,
+    height: int,
+    width: int,
+    share: float,
+    device: torch.device | str = "cpu",
+    least: float = 0.0,
 ) -> Tensor:
     """Draw where writing covers a picture: words of random letters in several sizes and slants, over one another.
 
     seed      whole number; another one gives other writing
-    numbers   of the samples; a mask hangs on the seed and its own number alone
+    numbers   of the samples, plain or a tensor of int64; a mask hangs on the seed and its own number alone
     share     of a picture that is covered: what each sample aims at is drawn evenly from `least` to this, at most MOST
     returns   (B, 1, height, width), float32, 1 where there is writing and 0 elsewhere
 
@@ -64,10 +71,10 @@ def lettering(
     return _covered(level, aim).float().reshape(len(numbers), 1, height, width)
 
 
-def _drawn(key: Key, numbers: Sequence[int], count: int, device: torch.device | str) -> Tensor:
+def _drawn(key: Key, numbers: Sequence[int] | Tensor, count: int, device: torch.device | str) -> Tensor:
     """Numbers from (0, 1) for each page of each sample, (B, pages, count)."""
-    address = torch.zeros(len(numbers), 2, dtype=torch.int64)
-    grid = Grid(_PAGES, count, address, address[:, 0], torch.tensor([int(n) for n in numbers], dtype=torch.int64))
+    item = torch.as_tensor(numbers if isinstance(numbers, Tensor) else list(numbers), dtype=torch.int64, device=device)
+    grid = Grid(_PAGES, count, torch.zeros(len(item), 2, dtype=torch.int64, device=device), torch.zeros_like(item), item)
     return uniform(key, grid, device=device)[:, 0]
 
 
@@ -94,8 +101,9 @@ def _covered(level: Tensor, aim: Tensor) -> Tensor:
     return torch.where(nearer, with_it, below)
 
 
+@functools.cache
 def _font(device: torch.device | str) -> Tensor:
-    """(letters and the blank, dots of a place) bool."""
+    """(letters and the blank, dots of a place) bool; one on each device, so that a GPU need not wait for it."""
     rows = torch.tensor([[int(digit, 32) for digit in letter] for letter in _FONT.split()])
     dots = rows[:, :, None] >> torch.arange(4, -1, -1) & 1
     font = torch.zeros(_BLANK + 1, _HIGH, _WIDE, dtype=torch.bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from campipe.blocks.denoising.patchwise import CONTRAST
 from campipe.blocks.learned.dense import Dense, StackedAutoencoder, TiedAutoencoder
 from campipe.measure.losses.sparsity import sparsity_loss
-from campipe.train.crops import Crops
-from campipe.train.draws import normal
-from campipe.train.patchwise import Patches, decayed, grey
+from campipe.train.crops import Crops, luma_of
+from campipe.train.draws import Numbers, normal
+from campipe.train.patchwise import Patches, decayed
 from campipe.train.task import Batch, Task
 
 KINDS = ("gaussian", "masking")
@@ -48,6 +48,8 @@ class LayerTraining(Task):
     The loss is half the mean squared difference, the sparsity and the decay. Source: Xie, Xu, Chen, NIPS 2012; the three factors are ours.
     """
 
+    steady = True
+
     def __init__(
         self,
         body: StackedAutoencoder,
@@ -68,7 +70,7 @@ class LayerTraining(Task):
         numbers = {name: getattr(self, name) for name in ("depth", "beta", "rho", "decay")}
         return {"widths": [len(layer.bias) for layer in self.before.up], **numbers, "patches": self.patches.about()}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         clean, noisy, wanted = self.patches.pairs(numbers)
         if self.depth == 0:
             return noisy, wanted
@@ -98,19 +100,19 @@ class CorruptedPatches(Patches):
     def __init__(self, crops: Crops, side: int, apart: int, sigma: float = 25 / 255, masked: float = 0.25) -> None:
         super().__init__(crops, side, apart)
         self.sigma, self.masked = float(sigma), float(masked)
+        # A normal number is below this in the share of the cases that is to be masked.
+        self.limit = math.sqrt(2) * float(torch.erfinv(torch.tensor(2 * self.masked - 1, dtype=torch.float64)))
 
     def about(self) -> dict[str, Any]:
         return {**super().about(), "sigma": self.sigma, "masked": self.masked}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
         """Clean patches, those under noise and those with holes: (N, side^2) each. A noisy patch keeps the mean of its noise."""
-        clean = self.cut(grey(self.crops.batch(numbers))[:, 0])
+        clean = self.cut(luma_of(self.crops.batch(numbers))[:, 0])
         clean = clean - clean.mean(1, keepdim=True)
         shape = (self.count, self.side**2)
         noise = normal(self.key.fold("gaussian").seed, numbers, shape, clean.device).reshape(clean.shape)
-        # A normal number is below this in the share of the cases that is to be masked.
-        limit = math.sqrt(2) * float(torch.erfinv(torch.tensor(2 * self.masked - 1, dtype=torch.float64)))
-        holes = normal(self.key.fold("masking").seed, numbers, shape, clean.device).reshape(clean.shape) < limit
+        holes = normal(self.key.fold("masking").seed, numbers, shape, clean.device).reshape(clean.shape) < self.limit
         return clean, clean + self.sigma * noise, clean * ~holes
 
 
@@ -121,6 +123,8 @@ class TiedTraining(Task):
     patches   what they are trained on; their sigma is that of the Gaussian corruption
     """
 
+    steady = True
+
     def __init__(self, nets: Mapping[str, TiedAutoencoder], patches: CorruptedPatches) -> None:
         super().__init__()
         self.net, self.patches = nn.ModuleDict(nets), patches
@@ -129,7 +133,7 @@ class TiedTraining(Task):
         widths = {name: len(net.back) for name, net in self.net.items()}
         return {"nets": widths, "patches": self.patches.about()}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         """Clean patches, those under noise and those with holes, (N, side^2) each."""
         return self.patches.batch(numbers)
 

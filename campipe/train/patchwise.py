@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,14 +14,12 @@ from campipe.core.random import Key
 from campipe.measure.psnr import psnr
 from campipe.ops.patches import patches_of
 from campipe.scenes.lettering import lettering
-from campipe.train.crops import Crops
-from campipe.train.draws import normal, uniform
+from campipe.train.crops import Crops, luma_of
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.task import Batch, Task
 
 SIGMA, SHARE = 25 / 255, 0.2
 """Of the validation: standard deviation of the noise, and share of a picture that writing covers."""
-
-_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, by which the grey test pictures of the field were made
 
 
 class Patches(nn.Module):
@@ -44,7 +41,7 @@ class Patches(nn.Module):
     def about(self) -> dict[str, Any]:
         return {"kind": type(self).__name__, "crops": self.crops.about(), "side": self.side, "apart": self.apart}
 
-    def pairs(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def pairs(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
         """What a net is given of clean patches and of damaged ones, (N, inputs), and the clean patches that it is to say, (N, side^2)."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement pairs(numbers)")
 
@@ -67,8 +64,8 @@ class NoisyPatches(Patches):
     def about(self) -> dict[str, Any]:
         return {**super().about(), "sigma": list(self.sigma)}
 
-    def pairs(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        clean = grey(self.crops.batch(numbers))[:, 0]
+    def pairs(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
+        clean = luma_of(self.crops.batch(numbers))[:, 0]
         noise = normal(self.key.fold("gaussian").seed, numbers, clean.shape[1:], clean.device)
         low, high = self.sigma
         level = low + (high - low) * uniform(self.key.seed, numbers, self.count, clean.device).float().reshape(-1, 1)
@@ -101,8 +98,8 @@ class OverlaidPatches(Patches):
     def about(self) -> dict[str, Any]:
         return {**super().about(), "share": self.share}
 
-    def pairs(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        clean = grey(self.crops.batch(numbers))
+    def pairs(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
+        clean = luma_of(self.crops.batch(numbers))
         overlaid, _ = written_over(clean, self.key.seed, numbers, self.share)
         exact, given = (CONTRAST * (self.cut(picture[:, 0]) - MIDDLE) for picture in (clean, overlaid))
         return exact, given, exact
@@ -126,6 +123,8 @@ class PatchLearning(Task):
     decay     factor on half the sum of the squared weights
     """
 
+    steady = True
+
     def __init__(self, block: PatchDenoiser | SsdaInpainting, patches: Patches, decay: float = 0.0) -> None:
         super().__init__()
         self.block, self.net, self.patches, self.decay = block, block.body, patches, float(decay)
@@ -135,7 +134,7 @@ class PatchLearning(Task):
         block = {"block": self.block.block, "architecture": self.block.architecture}
         return {**block, "patches": self.patches.about(), "decay": self.decay}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         _, given, wanted = self.patches.pairs(numbers)
         return given, wanted
 
@@ -149,11 +148,11 @@ class PatchLearning(Task):
         return self.patches.validated(self.block, self.device)
 
 
-def written_over(clean: Tensor, seed: int, numbers: Sequence[int], share: float, least: float = 0.0) -> tuple[Tensor, Tensor]:
+def written_over(clean: Tensor, seed: int, numbers: Numbers, share: float, least: float = 0.0) -> tuple[Tensor, Tensor]:
     """Pictures, (B, 1, H, W), under black writing where their number is even and white where it is odd; and where it is, 1 or 0."""
     mask = lettering(seed, numbers, *clean.shape[-2:], share, clean.device, least)
-    ink = torch.tensor([float(number % 2) for number in numbers], device=clean.device)[:, None, None, None]
-    return torch.where(mask > 0, ink, clean), mask
+    number = torch.as_tensor(numbers if isinstance(numbers, Tensor) else list(numbers), device=clean.device)
+    return torch.where(mask > 0, (number % 2).to(clean.dtype)[:, None, None, None], clean), mask
 
 
 def decayed(net: nn.Module, decay: float) -> Tensor | float:
@@ -166,15 +165,10 @@ def held_out(crops: Crops) -> list[Tensor]:
     pieces = []
     for photo in crops.validation():
         top, left = (max(length - 256, 0) // 2 for length in photo.shape[-2:])
-        pieces.append(grey(photo[..., top : top + 256, left : left + 256]))
+        pieces.append(luma_of(photo[..., top : top + 256, left : left + 256]))
     return pieces
 
 
 def rounded_psnr(answer: Tensor, clean: Tensor) -> float:
     """PSNR of one picture, clipped and rounded to 8 bits, dB."""
     return float(psnr((answer.clamp(0, 1) * 255).round() / 255, clean, data_range=1))
-
-
-def grey(picture: Tensor) -> Tensor:
-    """(B, 3, H, W) to (B, 1, H, W)."""
-    return (picture * torch.tensor(_GREY, device=picture.device)[:, None, None]).sum(1, keepdim=True)
