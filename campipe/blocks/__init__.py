@@ -30,6 +30,7 @@ _FILLERS: dict[str, dict[str, str]] = {
         "guided": "campipe.blocks.denoising.guided:Guided",
         "ksvd": "campipe.blocks.denoising.dictionary:Ksvd",
         "nlm": "campipe.blocks.denoising.nlm:NonLocalMeans",
+        "raw_unet": "campipe.blocks.denoising.raw_unet:RawUnet",
         "trained_dictionary": "campipe.blocks.denoising.dictionary:TrainedDictionary",
         "tv": "campipe.blocks.denoising.tv:TotalVariation",
         "unet": "campipe.blocks.denoising.unet:Unet",
@@ -40,6 +41,12 @@ _FILLERS: dict[str, dict[str, str]] = {
         "richardson_lucy": "campipe.blocks.deblurring.richardson_lucy:RichardsonLucy",
         "hyper_laplacian": "campipe.blocks.deblurring.hyper_laplacian:HyperLaplacian",
         "blind": "campipe.blocks.deblurring.blind:Blind",
+    },
+    "super_resolve": {
+        "back_projection": "campipe.blocks.super_resolving.back_projection:BackProjection",
+        "bicubic": "campipe.blocks.super_resolving.bicubic:Bicubic",
+        "lanczos": "campipe.blocks.super_resolving.lanczos:Lanczos",
+        "srresnet": "campipe.blocks.super_resolving.srresnet:SrResNet",
     },
 }
 
@@ -76,6 +83,14 @@ def deblur(name: str, /, **options: Any) -> Block:
     options   go to the block's class; `kernel` of each that is not blind: the point-spread function
     """
     return make("deblur", name, **options)
+
+
+def super_resolve(name: str, /, **options: Any) -> Block:
+    """Make a super-resolver by its name. It takes a frame in "camera", "linear" or "display" and gives a larger one in the same space.
+
+    options   go to the block's class; `factor` of each: times as many pixels a side
+    """
+    return make("super_resolve", name, **options)
 
 
 def make(slot: str, name: str, /, **options: Any) -> Block:

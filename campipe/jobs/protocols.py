@@ -18,6 +18,7 @@ from campipe.core.random import Key
 from campipe.ops.colour import srgb_decode, srgb_encode
 from campipe.ops.draws import normal
 from campipe.ops.shake import shake_kernel
+from campipe.train.super_resolution.camera import Shot, photographed
 
 XTRANS = "GGRGGBGGBGGRBRGRBGGGBGGRGGRGGBRBGBRG"
 SEED = 2026
@@ -48,7 +49,7 @@ def question(slot: str, photo: Frame, index: int, sigma: float | None, block: Bl
     index   of the photo: it names its noise, which is the same for every block
     sigma   standard deviation of the noise on the 0 to 255 scale; None: the protocol's own
     """
-    grey = slot != "demosaick" and bool((photo.data == photo.data[:, :1]).all())
+    grey = slot not in ("demosaick", "super_resolve") and bool((photo.data == photo.data[:, :1]).all())
     photo = photo.replace(photo.data[:, :1]) if grey else photo
     key = Key(SEED).fold("evaluate").fold(slot).fold(index)
     return _PROTOCOLS[slot](photo, key, sigma, block)
@@ -58,6 +59,8 @@ def examined(slot: str, name: str, sigma: float | None) -> Block:
     """The block as it is examined: with the noise level that the protocol lets it know."""
     if slot not in _PROTOCOLS:
         raise CampipeError(f"blocks of the slots {', '.join(_PROTOCOLS)} can be evaluated, but {slot!r} came")
+    if slot == "super_resolve" and sigma is not None:
+        raise CampipeError("super-resolvers are examined under the noise that a camera has; leave sigma out")
     options: dict[str, Any] = {}
     if slot == "denoise":
         options["sigma"] = level(slot, sigma) / 255
@@ -82,6 +85,8 @@ def words(slot: str, sigma: float | None) -> str:
         "demosaick": f"encoded photos under a colour filter array, {also}; 20 pixels at each border left out",
         "denoise": f"encoded photos with {noise}, not clipped",
         "deblur": f"linear light blurred by a shaking hand (19 x 19 pixels), with {noise}; 18 pixels at each border left out",
+        "super_resolve": "photos as a camera of a lower resolution gives them: blurred by a lens and by pixels, seen through an RGGB filter, "
+        "with 4000 electrons at white and 4 of read noise, demosaicked by Malvar's method and encoded; 12 pixels at each border left out",
     }[slot]
 
 
@@ -119,8 +124,23 @@ def _blur(photo: Frame, key: Key, sigma: float | None, block: Block) -> Question
     return Question(photo.replace(data, "linear"), wanted, reach, srgb_encode)
 
 
+def _low_resolution(photo: Frame, key: Key, sigma: float | None, block: Block) -> Question:
+    factor = block.factor
+    assert isinstance(factor, int)
+    step = 2 * factor
+    whole = photo.crop(0, 0, max(photo.height // step, 1) * step, max(photo.width // step, 1) * step)
+    grid = replace(photo.grid(), height=whole.height // factor, width=whole.width // factor)
+    data = photographed(whole.data.float(), factor, Shot.of_scores(photo.batch), normal(key, grid))
+    return Question(photo.replace(data), whole.data, 12, lambda out: out)
+
+
 def _kernel() -> Tensor:
     return shake_kernel(Key(SEED).fold("shake"))
 
 
-_PROTOCOLS: dict[str, Callable[[Frame, Key, float | None, Block], Question]] = {"demosaick": _mosaic, "denoise": _noise, "deblur": _blur}
+_PROTOCOLS: dict[str, Callable[[Frame, Key, float | None, Block], Question]] = {
+    "demosaick": _mosaic,
+    "denoise": _noise,
+    "deblur": _blur,
+    "super_resolve": _low_resolution,
+}

@@ -14,9 +14,13 @@ _STUDIES: dict[str, str] = {
     "denoise": "campipe.studies.denoise:study",
     "demosaick": "campipe.studies.demosaick:study",
     "jdd": "campipe.studies.jdd:study",
+    "zhao_losses": "campipe.studies.zhao_losses:study",
     "recognition": "campipe.studies.recognition:study",
     "learned_cfa": "campipe.studies.learned_cfa:study",
     "exposure_for_task": "campipe.studies.exposure_for_task:study",
+    "features": "campipe.studies.features:study",
+    "super_resolution": "campipe.studies.super_resolution:study",
+    "jdd_gan": "campipe.studies.jdd_gan:study",
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch.nn import functional
 
 from campipe.core.errors import CampipeError
 from campipe.core.random import Key
+from campipe.io.atomic import write_bytes
+from campipe.measure.features.trunk import FeatureNetwork
 from campipe.measure.features.vgg import CampipeSmall
 from campipe.train import draws
 from campipe.train.crops import Crops
@@ -47,9 +50,11 @@ class Learner(nn.Module):
     def forward(self, views: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of views, (B, 3, H, W): which damage, (B, K + 1); how strong each would be, (B, K); which rotation, (B, 4); codes, (B, CODE)."""
         features = [value.float() for value in self.trunk(views, self.layers).values()]
-        means = torch.cat([value.mean((2, 3)) for value in features], 1)
-        spreads = torch.cat([(value.var((2, 3)) + 1e-4).sqrt() for value in features], 1)
-        both = torch.cat([means, spreads], 1)
+        # Damage shows in ratios of what the features vary by, and these are differences of logarithms.
+        means = torch.cat([(value.mean((2, 3)) + 1e-2).log() for value in features], 1)
+        spreads = torch.cat([0.5 * (value.var((2, 3)) + 1e-4).log() for value in features], 1)
+        both = functional.layer_norm(torch.cat([means, spreads], 1), (2 * means.shape[1],))
+        means = functional.layer_norm(means, means.shape[1:])
         damage = self.damage(both).float()
         code = functional.normalize(self.code(both).float(), dim=1)
         return damage[:, : len(KINDS) + 1], damage[:, len(KINDS) + 1 :], self.turn(means).float(), code
@@ -133,6 +138,15 @@ class FeatureLearning(Task):
         return damaged(views, kind, strength, noise), kind, strength, turn
 
 
+def write_features(network: FeatureNetwork, path: str | Path, about: Mapping[str, str]) -> Path:
+    """Write a feature network's weights as float16 under its own keys, with words about them; `load_features` reads the file."""
+    from safetensors.torch import save
+
+    tensors = {name: weight.detach().to("cpu", torch.float16).contiguous() for name, weight in network.state_dict().items()}
+    write_bytes(Path(path), save(tensors, {"network": network.title, **about}))
+    return Path(path)
+
+
 def _contrast(code: Tensor) -> Tensor:
     """Cross-entropy of finding the partner of each view among all others; partners lie half of the batch apart."""
     half = len(code) // 2
@@ -146,7 +160,7 @@ def _perceptron(inside: int, outside: int, generator: torch.Generator) -> nn.Seq
     """Two layers with a rectifier between them, drawn after He et al. 2015."""
     layers = [nn.utils.skip_init(nn.Linear, inside, WIDTH), nn.utils.skip_init(nn.Linear, WIDTH, outside)]
     with torch.no_grad():
-        for layer, gain in zip(layers, (2, 1), strict=True):
+        for layer, gain in zip(layers, (2, 0.1), strict=True):
             layer.weight.normal_(0, math.sqrt(gain / layer.in_features), generator=generator)
             layer.bias.zero_()
     return nn.Sequential(layers[0], nn.ReLU(), layers[1])

@@ -49,7 +49,7 @@ class SrResNet(Learned, SuperResolver):
         self._make_body(weights, {"factor": self.factor, "width": width, "blocks": blocks}, seed)
         own = checked_factor(self.architecture.get("factor"))
         if factor is not None and own != self.factor:
-            raise CampipeError(f"these weights are for {own} times the pixels a side, but factor={factor} came; take weights of that factor")
+            raise CampipeError(f"these weights are for a factor of {own}, but factor={factor} came; give weights of that factor")
         self.factor = own
         self.margin = max(self._reach, 2)
 
