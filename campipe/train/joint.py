@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +15,7 @@ from campipe.ops.demosaick import malvar
 from campipe.train.crops import Crops
 from campipe.train.demosaicking import COUNTED, seen_through
 from campipe.train.denoising import WHITE, with_noise
-from campipe.train.draws import normal, uniform
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.task import Batch, Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -36,6 +36,8 @@ class JointDemosaicking(Task):
     sigma   smallest and largest, on the scale from 0 to 255; by default the range of Gharbi et al., SIGGRAPH Asia 2016
     """
 
+    steady = True
+
     def __init__(self, block: Joint, crops: Crops, loss: Loss, named: str, sigma: tuple[float, float] = (0.0, 20.0)) -> None:
         super().__init__()
         if crops.size % STRIDE or crops.size <= 2 * BORDER:
@@ -51,7 +53,7 @@ class JointDemosaicking(Task):
         task = {"block": self.block.block, "architecture": self.block.architecture, "crops": self.crops.about(), "loss": self.named}
         return {**task, "sigma": list(self.sigma)}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures, (B, 3, H, W), their noisy RGGB mosaics, (B, 1, H, W), and sigma, (B, 1, 1, 1)."""
         clean = self.crops.batch(numbers)
         low, high = self.sigma
