@@ -64,6 +64,7 @@ SHIPPED = {
     "nlm": "campipe.blocks.denoising:NonLocalMeans",
     "tv": "campipe.blocks.denoising:TotalVariation",
     "unet_denoise": "campipe.blocks.denoising:Unet",
+    "raw_unet_denoise": "campipe.blocks.denoising:RawUnet",
     "wavelet": "campipe.blocks.denoising:Wavelet",
     "colour_matrix": "campipe.isp:ColourMatrix",
     "dual_illuminant_matrix": "campipe.isp:DualIlluminantMatrix",

@@ -7,6 +7,7 @@ from campipe.blocks.denoising.dictionary import DctDictionary, Ksvd, TrainedDict
 from campipe.blocks.denoising.fourier import FourierThreshold
 from campipe.blocks.denoising.guided import Guided
 from campipe.blocks.denoising.nlm import NonLocalMeans
+from campipe.blocks.denoising.raw_unet import RawUnet
 from campipe.blocks.denoising.tv import TotalVariation
 from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.denoising.wavelet import Wavelet
@@ -19,6 +20,7 @@ __all__ = [
     "Guided",
     "Ksvd",
     "NonLocalMeans",
+    "RawUnet",
     "SlidingDct",
     "TotalVariation",
     "TrainedDictionary",
