@@ -56,20 +56,21 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
     """Blur a picture, where all that the kernel sees is known.
 
     x         (B, C, H + h - 1, W + w - 1)
-    kernel    (B or 1, h, w)
+    kernel    (B or 1, h, w), or (B or 1, C or 1, h, w): one for each channel
     returns   (B, C, H, W)
 
     Convolution, not correlation. Gradient: exact.
     """
     h, w = kernel.shape[-2:]
-    full = filtered(x, otf(kernel[:, None], (x.shape[-2], x.shape[-1]))) if x.shape[-1] % 2 == 0 else _odd(x, kernel)
+    kernel = kernel if kernel.ndim == 4 else kernel[:, None]
+    full = filtered(x, otf(kernel, (x.shape[-2], x.shape[-1]))) if x.shape[-1] % 2 == 0 else _odd(x, kernel)
     top, left = h - 1 - (h - 1) // 2, w - 1 - (w - 1) // 2
     return full[..., top : top + x.shape[-2] - h + 1, left : left + x.shape[-1] - w + 1]
 
 
 def _odd(x: Tensor, kernel: Tensor) -> Tensor:
     wider = torch.nn.functional.pad(x, (0, 1))
-    return filtered(wider, otf(kernel[:, None], (wider.shape[-2], wider.shape[-1])))
+    return filtered(wider, otf(kernel, (wider.shape[-2], wider.shape[-1])))
 
 
 def extend(y: Tensor, size: tuple[int, int]) -> Tensor:

@@ -2,5 +2,6 @@
 
 from campipe.optics.blur import GaussianBlur
 from campipe.optics.vignetting import PolynomialVignetting, Vignetting
+from campipe.optics.wavefront import Wavefront
 
-__all__ = ["GaussianBlur", "PolynomialVignetting", "Vignetting"]
+__all__ = ["GaussianBlur", "PolynomialVignetting", "Vignetting", "Wavefront"]

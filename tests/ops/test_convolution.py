@@ -68,3 +68,13 @@ def test_filling_leaves_what_was_seen():
     out = fill(y, guess, seen(y, (8, 10)))
     assert torch.equal(out[..., :5, :6], y)
     assert torch.equal(out[..., 5:, :], guess[..., 5:, :]) and torch.equal(out[..., 6:], guess[..., 6:])
+
+
+@pytest.mark.parametrize("size", [(12, 14), (11, 13)])
+def test_each_channel_may_have_its_own_kernel(size):
+    generator = torch.Generator().manual_seed(3)
+    x = torch.rand(2, 3, *size, generator=generator, dtype=torch.float64)
+    kernels = torch.rand(2, 3, 3, 5, generator=generator, dtype=torch.float64)
+    out = convolve(x, kernels)
+    for c in range(3):
+        assert torch.allclose(out[:, c : c + 1], convolve(x[:, c : c + 1], kernels[:, c]), atol=1e-12)
