@@ -107,13 +107,16 @@ class CorruptedPatches(Patches):
         return {**super().about(), "sigma": self.sigma, "masked": self.masked}
 
     def batch(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
-        """Clean patches, those under noise and those with holes: (N, side^2) each. A noisy patch keeps the mean of its noise."""
+        """Clean patches, those under noise and those with holes: (N, side^2) each. Noise comes less its mean, as a noisy patch does."""
         clean = self.cut(luma_of(self.crops.batch(numbers))[:, 0])
         clean = clean - clean.mean(1, keepdim=True)
         shape = (self.count, self.side**2)
-        noise = normal(self.key.fold("gaussian").seed, numbers, shape, clean.device).reshape(clean.shape)
-        holes = normal(self.key.fold("masking").seed, numbers, shape, clean.device).reshape(clean.shape) < self.limit
-        return clean, clean + self.sigma * noise, clean * ~holes
+        draws = (normal(self.key.fold(kind).seed, numbers, shape, clean.device).reshape(clean.shape) for kind in KINDS)
+        return self.corrupted(clean, *draws)
+
+    def corrupted(self, clean: Tensor, noise: Tensor, holes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of clean patches less their means, by standard normal numbers of their shape."""
+        return clean, clean + self.sigma * (noise - noise.mean(1, keepdim=True)), clean * (holes >= self.limit)
 
 
 class TiedTraining(Task):
