@@ -77,10 +77,16 @@ class Crops(nn.Module):
     def batch(self, numbers: Numbers) -> Tensor:
         """The samples of these numbers: (B, 3, size, size), in [0, 1], float32, on the module's device."""
         u = uniform(self._key.seed, numbers, _DRAWS, self.pixels.device)
-        which = self._chosen(u)
-        offset, height, width = self.places[which].T
-        top, left = ((u[:, i] * (sides - self.size + 1)).long() for i, sides in ((3, height), (4, width)))
+        which, top, left = self.placed(numbers, u)
+        offset, _, width = self.places[which].T
         return self.altered(self.cut(offset, width, top, left, u[:, 5:8] < 0.5), u[:, 8:])
+
+    def placed(self, numbers: Numbers, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where samples are cut: which of what is held, first row and first column, (B,) each. For samplers that know better places."""
+        which = self._chosen(u)
+        _, height, width = self.places[which].T
+        top, left = ((u[:, i] * (sides - self.size + 1)).long() for i, sides in ((3, height), (4, width)))
+        return which, top, left
 
     def sample(self, number: int) -> Tensor:
         """Sample `number`: (3, size, size)."""
