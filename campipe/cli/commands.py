@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from campipe.cli.screen import Screen
-from campipe.core.errors import RawFileError
+from campipe.core.errors import CampipeError, RawFileError
 
 app = typer.Typer(
     add_completion=False,
@@ -61,10 +61,10 @@ def demo(
 
 @app.command("list", epilog="Example: campipe list cameras --json")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="cameras|recipes|isp|stages|blocks", help="What to list.")],
+    what: Annotated[str, typer.Argument(metavar="cameras|recipes|isp|stages|blocks|trainings|studies", help="What to list.")],
     json: Json = False,
 ) -> None:
-    """List the cameras, recipes, ISP presets, stages or blocks that there are."""
+    """List the cameras, recipes, ISP presets, stages, blocks, trainings or studies that there are."""
     from campipe.jobs.listing import rows_of
 
     Screen().listing(what, rows_of(what), as_json=json)
@@ -114,8 +114,10 @@ def develop(
 
 @app.command(epilog="Example: campipe evaluate denoise/dct --images photos --sigma 25 --out scores")
 def evaluate(
-    block: Annotated[str, typer.Argument(metavar="SLOT[/NAME]", help="A slot, such as denoise, for all its blocks; or one, denoise/dct.")],
-    images: Annotated[Path, typer.Option(help="Folder of photos.")],
+    block: Annotated[
+        str, typer.Argument(metavar="SLOT[/NAME]", help="A slot, such as denoise, for all its blocks; one, denoise/dct; or scoreboard.")
+    ],
+    images: Annotated[Path | None, typer.Option(help="Folder of photos; a scoreboard needs none.")] = None,
     sigma: Annotated[float | None, typer.Option(help="Standard deviation of the noise, on the 0 to 255 scale.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table as Markdown and CSV, and a figure.")] = None,
     json: Json = False,
@@ -123,8 +125,14 @@ def evaluate(
     """Measure how well blocks restore photos that were damaged: score, seconds and memory of each, side by side."""
     from campipe.jobs.evaluate import as_json, write_tables
     from campipe.jobs.evaluate import evaluate as job
+    from campipe.jobs.scoreboard import write_scoreboard
 
     screen = Screen()
+    if block == "scoreboard":
+        screen.say(str(write_scoreboard((out or Path("docs")) / "scoreboard.md")))
+        return
+    if images is None:
+        raise CampipeError("blocks are evaluated on photos; give their folder with --images")
     with screen.progress("evaluating") as progress:
         scores = job(block, images, sigma=sigma, progress=progress)
     files = write_tables(scores, block, images, sigma, out) if out is not None else []

@@ -1,4 +1,4 @@
-"""The command that trains learned blocks."""
+"""The commands that train: learned blocks, and studies of systems."""
 
 from __future__ import annotations
 
@@ -35,3 +35,22 @@ def train(
         with screen.progress("training") as progress:
             done = jobs.train(recipe, images, out, device=device, workers=workers, progress=progress)
     screen.say(jobs.as_json(done) if json else str(done))
+
+
+@app.command(epilog="Example: campipe study noise2noise --images photos --tests tests --out noise2noise --device cuda")
+def study(
+    name: Annotated[str, typer.Argument(help="Name of a study: `campipe list studies`.")],
+    images: Annotated[Path, typer.Option(help="Folder of photos to train on.")],
+    tests: Annotated[Path, typer.Option(help="Folder of the folders of test pictures, photos_test_kodak24 and gray_test_set12.")],
+    out: Annotated[Path, typer.Option(help="Folder for its trainings and its result; what is there goes on.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    budget: Annotated[float, typer.Option(help="Factor on the steps of every training.")] = 1.0,
+) -> None:
+    """Show again what was claimed of a system: train what the study needs, score it, and write its result."""
+    from campipe.jobs.scoreboard import section
+    from campipe.jobs.study import study as job
+
+    screen = Screen()
+    with screen.progress("studying") as progress:
+        result = job(name, images, tests, out, device=device, budget=budget, progress=progress)
+    screen.say(section(name, result))

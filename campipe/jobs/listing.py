@@ -12,6 +12,9 @@ from campipe.core.resources import find, listing
 from campipe.recipe.parts import arguments, kinds
 from campipe.recipe.pipelines import presets
 from campipe.recipe.recipe import load
+from campipe.studies import find as study
+from campipe.studies import names as studies
+from campipe.train.recipe import TrainingRecipe
 
 Row = dict[str, Any]
 
@@ -84,9 +87,26 @@ def isp() -> list[Row]:
     return [{"name": name, "about": about, "file": str(find("pipelines", "isp", f"{name}.yaml"))} for name, about in presets().items()]
 
 
+def trainings() -> list[Row]:
+    """One row per recipe of a training that ships: its name, what it trains, its block, and its file."""
+    shipped = {name: TrainingRecipe.load(name).document for name in listing("pipelines", "train", suffix=".yaml")}
+    return [
+        {"name": name, "about": document.about, "block": document.block, "file": str(find("pipelines", "train", f"{name}.yaml"))}
+        for name, document in shipped.items()
+    ]
+
+
+def study_rows() -> list[Row]:
+    """One row per study: its name, and what it shows."""
+    return [{"name": name, "about": (inspect.getdoc(inspect.getmodule(study(name))) or "").split("\n\n")[0]} for name in studies()]
+
+
 def rows_of(what: str) -> list[Row]:
-    """The rows for one of the words "cameras", "recipes", "isp", "stages" and "blocks"."""
-    lists = {"cameras": cameras, "recipes": recipes, "isp": isp, "stages": stages, "blocks": blocks}
+    """The rows for one of the words "cameras", "recipes", "isp", "stages", "blocks", "trainings" and "studies"."""
+    lists = {
+        "cameras": cameras, "recipes": recipes, "isp": isp, "stages": stages, "blocks": blocks, "trainings": trainings,
+        "studies": study_rows,
+    }  # fmt: skip
     if what not in lists:
         raise CampipeError(f"there are lists of {', '.join(lists)}, but {what!r} came")
     return lists[what]()
