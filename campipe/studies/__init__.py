@@ -14,6 +14,8 @@ _STUDIES: dict[str, str] = {
     "denoise": "campipe.studies.denoise:study",
     "demosaick": "campipe.studies.demosaick:study",
     "jdd": "campipe.studies.jdd:study",
+    "raw_denoise": "campipe.studies.raw_denoise:study",
+    "mining": "campipe.studies.mining:study",
     "zhao_losses": "campipe.studies.zhao_losses:study",
     "recognition": "campipe.studies.recognition:study",
     "learned_cfa": "campipe.studies.learned_cfa:study",
