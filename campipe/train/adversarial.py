@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ from campipe.core.random import Key
 from campipe.measure.features.trunk import FeatureNetwork
 from campipe.measure.losses.adversarial import AdversarialLoss
 from campipe.measure.losses.lpips import lpips
+from campipe.train.draws import Numbers
 from campipe.train.task import Batch, Task
 
 Answer = Callable[[Batch], tuple[Tensor, Tensor]]
@@ -88,7 +89,7 @@ class Adversarial(Task):
         losses = {"loss": self.named, "against": self.against.title, "features": self.features.title, **self.weights, "seed": self.seed}
         return {**self.made.about(), **losses}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         return self.made.batch(numbers)
 
     def forward(self, batch: Batch) -> Tensor:

@@ -52,20 +52,21 @@ def coarsened(x: Tensor, strength: Tensor, noise: Tensor) -> Tensor:
 
 def mosaicked(x: Tensor, strength: Tensor, noise: Tensor) -> Tensor:
     """Each pixel's two other colours interpolated from its neighbours, as after an RGGB filter; mixed with the picture itself."""
-    seen = torch.zeros_like(x)
-    seen[:, 0, ::2, ::2] = x[:, 0, ::2, ::2]
-    seen[:, 1, ::2, 1::2], seen[:, 1, 1::2, ::2] = x[:, 1, ::2, 1::2], x[:, 1, 1::2, ::2]
-    seen[:, 2, 1::2, 1::2] = x[:, 2, 1::2, 1::2]
-    corner = x.new_tensor([[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]])
-    cross = x.new_tensor([[0, 0.25, 0], [0.25, 1, 0.25], [0, 0.25, 0]])
-    weights = torch.stack([corner, cross, corner])[:, None]
-    filled = functional.conv2d(functional.pad(seen, (1, 1, 1, 1), mode="reflect"), weights, groups=3)
+    rows, columns = (torch.arange(size, device=x.device) % 2 == 1 for size in x.shape[-2:])
+    places = (~rows[:, None] & ~columns, rows[:, None] ^ columns, rows[:, None] & columns)
+    around = functional.pad(x * torch.stack(places), (1, 1, 1, 1), mode="reflect")
+    beside = around[..., 1:-1, :-2] + around[..., 1:-1, 2:], around[..., :-2, 1:-1] + around[..., 2:, 1:-1]
+    across = around[..., :-2, :-2] + around[..., :-2, 2:] + around[..., 2:, :-2] + around[..., 2:, 2:]
+    cross = around[..., 1:-1, 1:-1] + (beside[0] + beside[1]) / 4
+    square = around[..., 1:-1, 1:-1] + (beside[0] + beside[1]) / 2 + across / 4
+    filled = torch.cat([square[:, :1], cross[:, 1:2], square[:, 2:]], 1)
     return torch.lerp(x, filled, strength[:, None, None, None])
 
 
 def recoloured(x: Tensor, strength: Tensor, noise: Tensor) -> Tensor:
     """Colours drawn towards grey, and the dark parts lifted."""
-    grey = (x * x.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    grey = sum(share * x[:, c : c + 1] for c, share in enumerate(_LUMA))
+    assert isinstance(grey, Tensor)
     amount = strength[:, None, None, None]
     faded = torch.lerp(x, grey.expand_as(x), 0.8 * amount)
     return faded.clamp_min(1e-4) ** (1 - 0.4 * amount)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ WIDTH, CODE = 256, 128
 """Numbers between the features and what is told from them; numbers of a view's code."""
 TEMPERATURE = 0.1
 """Of the contrast between views. Chen et al., ICML 2020, section 5.1."""
+EVEN = 8
+"""Filters of the first layer that see the light itself at the start; the others begin as differences of neighbours."""
 _SCORED = 64
 """Samples that a validation draws of the photos held out."""
 
@@ -41,6 +43,11 @@ class Learner(nn.Module):
         generator = torch.Generator().manual_seed(Key(seed).fold("features").seed >> 1)
         self.trunk = CampipeSmall()
         self.trunk.draw(generator)
+        # Most damages are in the finest detail, which random filters hardly see beside the light itself.
+        with torch.no_grad():
+            first = self.trunk.features[0].weight[EVEN:]
+            first -= first.mean((2, 3), keepdim=True)
+            first *= math.sqrt(9 / 8)
         self.layers = self.trunk.lpips_layers
         seen = 2 * sum(self.trunk.features[self.trunk.names[name] - 1].weight.shape[0] for name in self.layers)
         self.damage = _perceptron(seen, 2 * len(KINDS) + 1, generator)
@@ -53,11 +60,11 @@ class Learner(nn.Module):
         # Damage shows in ratios of what the features vary by, and these are differences of logarithms.
         means = torch.cat([(value.mean((2, 3)) + 1e-2).log() for value in features], 1)
         spreads = torch.cat([0.5 * (value.var((2, 3)) + 1e-4).log() for value in features], 1)
-        both = functional.layer_norm(torch.cat([means, spreads], 1), (2 * means.shape[1],))
-        means = functional.layer_norm(means, means.shape[1:])
+        # Each is seen against the rest of the batch; what the heads learn is thrown away, so that no average has to be kept.
+        both = functional.batch_norm(torch.cat([means, spreads], 1), None, None, training=True)
         damage = self.damage(both).float()
         code = functional.normalize(self.code(both).float(), dim=1)
-        return damage[:, : len(KINDS) + 1], damage[:, len(KINDS) + 1 :], self.turn(means).float(), code
+        return damage[:, : len(KINDS) + 1], damage[:, len(KINDS) + 1 :], self.turn(both[:, : means.shape[1]]).float(), code
 
 
 class FeatureLearning(Task):
@@ -72,6 +79,8 @@ class FeatureLearning(Task):
     Source: rotations after Gidaris et al., "Unsupervised representation learning by predicting image rotations", ICLR 2018; the contrast
     of views is equation 1 of Chen et al., "A simple framework for contrastive learning of visual representations", ICML 2020.
     """
+
+    steady = True
 
     def __init__(self, crops: Crops, seed: int = 0) -> None:
         super().__init__()
@@ -88,7 +97,7 @@ class FeatureLearning(Task):
     def about(self) -> dict[str, Any]:
         return {"features": CampipeSmall.title, "crops": self.crops.about(), "seed": self.seed, "damages": [k.__name__ for k in KINDS]}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, ...]:
+    def batch(self, numbers: draws.Numbers) -> tuple[Tensor, ...]:
         """Views, (2 B, 3, H, W), the second ones behind all the first; their damages, strengths and rotations, (2 B,)."""
         return self._views(self.crops.batch(numbers), numbers)
 
@@ -121,7 +130,7 @@ class FeatureLearning(Task):
         damage_told, turn_told = ((told.argmax(1) == wanted).float().mean() for told, wanted in ((damage, kind), (turns, turn)))
         return {"damage": 100 * float(damage_told), "rotation": 100 * float(turn_told), "partner": 100 * float(partner)}
 
-    def _views(self, pictures: Tensor, numbers: Sequence[int]) -> tuple[Tensor, ...]:
+    def _views(self, pictures: Tensor, numbers: draws.Numbers) -> tuple[Tensor, ...]:
         count, side, device = len(pictures), self.crops.size // 2, pictures.device
         drawn = draws.uniform(Key(self.seed).fold("views").seed, numbers, 10, device).float().unflatten(1, (2, 5)).transpose(0, 1)
         v, u, which, strength, way = drawn.flatten(0, 1).unbind(1)

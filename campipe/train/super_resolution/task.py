@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -39,6 +39,8 @@ class SuperResolution(Task):
     named   name of the loss, for the checkpoint
     """
 
+    steady = True
+
     def __init__(self, block: SrResNet, crops: Crops, loss: Loss, named: str) -> None:
         super().__init__()
         least = 2 * block.factor * (BORDER + 1)
@@ -53,7 +55,7 @@ class SuperResolution(Task):
         task = {"block": self.block.block, "architecture": self.block.architecture, "crops": self.crops.about(), "loss": self.named}
         return {**task, "blurs": BLURS, "electrons": ELECTRONS, "reads": READS, "gains": [RED, BLUE]}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def batch(self, numbers: draws.Numbers) -> tuple[Tensor, Tensor]:
         """What cameras give, (B, 3, H, W), and the pictures, (B, 3, factor H, factor W)."""
         pictures = self.crops.batch(numbers)
         return photographed(pictures, self.block.factor, *self._shots(numbers, pictures)), pictures
@@ -79,7 +81,7 @@ class SuperResolution(Task):
         ours, base = (sums / max(len(photos), 1)).tolist()
         return {"psnr": round(ours, 4), "base_psnr": round(base, 4)}
 
-    def _shots(self, numbers: Sequence[int], like: Tensor) -> tuple[Shot, Tensor]:
+    def _shots(self, numbers: draws.Numbers, like: Tensor) -> tuple[Shot, Tensor]:
         key, side = Key(self.crops.seed).fold("shots"), self.crops.size // self.block.factor
         u = draws.uniform(key.seed, numbers, 5, like.device).float()
         low, high = ELECTRONS
