@@ -13,6 +13,8 @@ from campipe.studies.setting import Setting
 _STUDIES: dict[str, str] = {
     "denoise": "campipe.studies.denoise:study",
     "demosaick": "campipe.studies.demosaick:study",
+    "noise2noise": "campipe.studies.noise2noise:study",
+    "blind_spot": "campipe.studies.blind_spot:study",
     "jdd": "campipe.studies.jdd:study",
     "raw_denoise": "campipe.studies.raw_denoise:study",
     "mining": "campipe.studies.mining:study",
