@@ -51,8 +51,9 @@ class Refined(Learned):
         body = self.body
         assert isinstance(body, NafNet)
         found = functional.pixel_shuffle(self.run_body(planes, body.reach), 2)[..., :height, :width].to(x.dtype)
-        found = found.mean(1, keepdim=True) if x.shape[-3] == 1 else found
-        return base + white * (srgb_decode(shown + found) - srgb_decode(shown))
+        shown = shown.expand_as(found).contiguous()  # both curves below see numbers in the same order, and without a net cancel to the bit
+        added = white * (srgb_decode(shown + found) - srgb_decode(shown))
+        return base + (added.mean(1, keepdim=True) if x.shape[-3] == 1 else added)
 
 
 def _three(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from campipe.ops.deconvolution import wiener
 class WienerNet(Refined, Deblurrer):
     """The Wiener filter's picture plus what a gated net finds: noise that was amplified, ringing, and detail.
 
-    kernel, sigma   as of every deblurrer; without a kernel there is no blur, which a training begins with: each sample has a kernel of its own
+    kernel, sigma   as of every deblurrer; without a kernel there is no blur; in a training each sample has its own
     weights         name of weights that ship, a path, or None: untrained, which is the Wiener filter
     strength        of the filter; the net was trained on that of 1
     width           channels of the net's finest level, where there are no weights

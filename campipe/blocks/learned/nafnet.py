@@ -15,7 +15,7 @@ _SMALL = 1e-6  # added to the variance that a layer is divided by
 
 
 class Gated(nn.Module):
-    """A block of NAFNet on (B, H, W, C): features of each pixel are normalised, mixed, looked at 3 x 3, multiplied by one another, and added.
+    """A block of NAFNet on (B, H, W, C): a pixel's features are normalised, mixed, seen 3 x 3, multiplied by one another, and added.
 
     The second half does the same without the 3 x 3. Factors on what is added begin at 0, so that a block begins as the identity.
     """
