@@ -98,14 +98,18 @@ def develop(
     exposure: Annotated[float, typer.Option(help="Stops by which the picture is made brighter.")] = 0.0,
     bits: Annotated[int, typer.Option(help="Bits per channel, 8 or 16.")] = 8,
     isp: Annotated[str | None, typer.Option(help="A preset (`campipe list isp`), or a pipeline's .yaml file.")] = None,
+    denoise: Annotated[bool, typer.Option("--denoise", help="Take noise away before demosaicking, with raw_unet unless named.")] = False,
+    denoiser: Annotated[str | None, typer.Option(help="Name of the denoiser (`campipe list blocks`); denoises.")] = None,
 ) -> None:
     """Develop raw files to pictures, from what the files themselves say. Beside each picture lies a .yaml of what was done."""
     from campipe.jobs.develop import Settings
     from campipe.jobs.develop import develop as job
+    from campipe.jobs.develop_denoised import DEFAULT
 
     screen = Screen()
     with screen.progress("developing") as progress:
-        done = job(raw, out, Settings(demosaick, exposure, bits, isp), progress=progress)
+        named = denoiser or (DEFAULT if denoise else None)
+        done = job(raw, out, Settings(demosaick, exposure, bits, isp, named), progress=progress)
     screen.developed(done, bits)
     failed = [one for one in done if one.problem is not None]
     if failed:

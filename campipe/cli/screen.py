@@ -112,6 +112,8 @@ class Screen:
                 continue
             size = f"{one.size[1]} x {one.size[0]}, {bits} bits per channel"
             self.say(f"{one.picture}: {size}{', was there' if one.was_there else ''}")
+            if one.denoised:
+                self.say(f"  {one.denoised}")
             for sentence in one.assumptions:
                 self.say(f"  assumed: {sentence}")
 

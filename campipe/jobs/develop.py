@@ -25,6 +25,7 @@ from campipe.io.files import PICTURES, RAWS, read, write
 from campipe.io.photos import check_picture, write_pixels
 from campipe.io.raw import file_assumptions
 from campipe.isp.assumptions import assumptions
+from campipe.jobs.develop_denoised import denoised, noise_source, with_denoiser
 from campipe.recipe.pipelines import load_pipeline, to_yaml
 from campipe.recipe.text import dump
 
@@ -40,12 +41,14 @@ class Settings:
     exposure    stops by which linear light is made brighter
     bits        8 or 16 per channel
     isp         a preset's name, or the .yaml file of a pipeline from "dn" to "display"; None: the plain chain
+    denoise     name of a denoiser of the mosaic; None: the noise stays, but for what a preset takes away
     """
 
     demosaick: str = "auto"
     exposure: float = 0.0
     bits: int = 8
     isp: str | None = None
+    denoise: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Developed:
     assumptions   what the file did not say, and what was taken instead
     was_there     True: the picture of an earlier run, made in the same way from the same bytes
     problem       why there is no picture; None: there is one
+    denoised      by what, and where the noise level came from; empty: not asked for
     """
 
     raw: Path
@@ -66,6 +70,7 @@ class Developed:
     assumptions: tuple[str, ...] = ()
     was_there: bool = False
     problem: str | None = None
+    denoised: str = ""
 
 
 def develop(raw: Path, out: Path, settings: Settings = Settings(), *, progress: Progress | None = None) -> list[Developed]:
@@ -119,7 +124,8 @@ def _one(raw: Path, out: Path, settings: Settings) -> Developed:
     asked = _asked(settings)
     before = _read(beside)
     if out.is_file() and before.get("source") == source and before.get("asked") == asked:
-        return Developed(raw, out, tuple(before["size"]), tuple(before["assumptions"]), was_there=True)
+        known = tuple(before["size"]), tuple(before["assumptions"])
+        return Developed(raw, out, *known, was_there=True, denoised=str(before.get("denoised", "")))
     frame = read(raw)
     if frame.space != "dn":
         raise RawFileError(f"{raw} holds no raw data but a frame in {frame.space!r}; give a raw file, such as .dng or .nef")
@@ -130,20 +136,22 @@ def _one(raw: Path, out: Path, settings: Settings) -> Developed:
         # The whole numbers at once: a picture of floating-point numbers would take several times the memory.
         block = pipeline["demosaick"]
         assert isinstance(block, Block)
-        pixels = develop_integers(frame, bits=settings.bits, exposure=settings.exposure, demosaick=block)
+        pixels = develop_integers(denoised(frame, pipeline), bits=settings.bits, exposure=settings.exposure, demosaick=block)
         write_pixels(out, pixels[0].numpy())
     else:
         write(out, pipeline(frame), bits=settings.bits)
+    words = "" if settings.denoise is None else noise_source(settings.denoise, frame)
     note = {
         "source": source,
         "asked": asked,
         "size": list(size),
         "shot": _shot(frame),
         "assumptions": list(assumed),
+        **({"denoised": words} if words else {}),
         "isp": yaml.safe_load(to_yaml(pipeline)),
     }
     write_bytes(beside, dump(note).encode("utf-8"))
-    return Developed(raw, out, size, tuple(assumed))
+    return Developed(raw, out, size, tuple(assumed), denoised=words)
 
 
 def pipeline_for(frame: Frame, settings: Settings) -> Pipeline:
@@ -157,6 +165,8 @@ def pipeline_for(frame: Frame, settings: Settings) -> Pipeline:
             # The preset's own demosaicker, unless another one is asked for or the colour filters need one.
             chosen = fitting_demosaicker(frame) if settings.demosaick == "auto" else settings.demosaick
             pipeline = pipeline.replaced(make("demosaick", chosen, name=block.name))
+    if settings.denoise is not None:
+        pipeline = with_denoiser(pipeline, settings.denoise)
     if settings.exposure:
         stage: Any = next((stage for stage in pipeline.stages if "ev" in stage._parameters), None)
         if stage is None:
