@@ -19,6 +19,8 @@ _STUDIES: dict[str, str] = {
     "raw_denoise": "campipe.studies.raw_denoise:study",
     "mining": "campipe.studies.mining:study",
     "zhao_losses": "campipe.studies.zhao_losses:study",
+    "deblur": "campipe.studies.deblur:study",
+    "lens_and_deblur": "campipe.studies.lens_and_deblur:study",
     "recognition": "campipe.studies.recognition:study",
     "learned_cfa": "campipe.studies.learned_cfa:study",
     "exposure_for_task": "campipe.studies.exposure_for_task:study",

@@ -71,19 +71,35 @@ def study(setting: Setting) -> Result:
 
 def trained(setting: Setting) -> dict[str, LensAndDeblurring]:
     """The four systems, by name."""
+    return {name: task for part in PARTS.values() for name, task in part(setting).items()}
+
+
+def alone(setting: Setting) -> dict[str, LensAndDeblurring]:
+    """A net for the perfect lens; and a lens for this net, which stays as it is."""
+    perfect = _fitted(setting, "perfect", [0.0] * COEFFICIENTS, _net(), ("net",))
+    return {FIXED: perfect, FROZEN: _fitted(setting, "net_first", rough(), copy.deepcopy(perfect.block), ("lens",))}
+
+
+def sharpest(setting: Setting) -> dict[str, LensAndDeblurring]:
+    """A lens for the sharpest picture as the sensor has it; and a net for this lens, which stays as it is."""
+    designed = _fitted(setting, "sharpest_lens", rough(), None, ("lens",)).lens.coefficients.detach().tolist()
+    return {SHARP: _fitted(setting, "sharpest", designed, _net(), ("net",))}
+
+
+def together(setting: Setting) -> dict[str, LensAndDeblurring]:
+    """Lens and net at once."""
+    return {TOGETHER: _fitted(setting, "together", rough(), _net(), ("lens", "net"))}
+
+
+PARTS = {"alone": alone, "sharpest": sharpest, "together": together}
+"""What can be trained side by side, before the study is run in the same folder."""
+
+
+def _fitted(setting: Setting, name: str, coefficients: list[float], block: Nafnet | None, parts: tuple[str, ...]) -> LensAndDeblurring:
     crops = setting.crops(SIZE, colour=0.2, chroma=0.25, scenes=0.05)
-
-    def fitted(name: str, coefficients: list[float], block: Nafnet | None, parts: tuple[str, ...]) -> LensAndDeblurring:
-        task = LensAndDeblurring(lens_with(coefficients), block, crops, parts)
-        setting.fit(name, task, TRAINING)
-        return task
-
-    perfect = fitted("perfect", [0.0] * COEFFICIENTS, _net(), ("net",))
-    sharpest = fitted("sharpest_lens", rough(), None, ("lens",)).lens.coefficients.detach().tolist()
-    behind = fitted("sharpest", sharpest, _net(), ("net",))
-    frozen = fitted("net_first", rough(), copy.deepcopy(perfect.block), ("lens",))
-    together = fitted("together", rough(), _net(), ("lens", "net"))
-    return {FIXED: perfect, SHARP: behind, FROZEN: frozen, TOGETHER: together}
+    task = LensAndDeblurring(lens_with(coefficients), block, crops, parts)
+    setting.fit(name, task, TRAINING)
+    return task
 
 
 def _net() -> Nafnet:
