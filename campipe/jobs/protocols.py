@@ -62,7 +62,7 @@ def examined(slot: str, name: str, sigma: float | None) -> Block:
     if slot == "super_resolve" and sigma is not None:
         raise CampipeError("super-resolvers are examined under the noise that a camera has; leave sigma out")
     options: dict[str, Any] = {}
-    if slot == "denoise":
+    if slot == "denoise" or (slot == "demosaick" and getattr(filler(slot, name), "primary", None) == "sigma"):
         options["sigma"] = level(slot, sigma) / 255
     if slot == "deblur":
         options["sigma"] = level(slot, sigma) / 255
