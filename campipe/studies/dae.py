@@ -12,14 +12,13 @@ from campipe.studies.setting import Setting
 from campipe.train.autoencoding import KINDS, CorruptedPatches, TiedTraining
 from campipe.train.crops import luma_of
 from campipe.train.draws import normal
-from campipe.train.patchwise import CONTRAST
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 
 SIDE, CROP = 12, 96
 CODES, WIDE = (16, 36, 64, 100), 256
 """Numbers of a code that are compared, and of the code whose filters are drawn: more than a patch has pixels."""
-STEPS, BATCH = 4000, 64
+STEPS, BATCH = 8000, 64
 SEED = 2026
 
 NETS = {**{f"gaussian_{width}": width for width in (*CODES, WIDE)}, **{f"masking_{width}": width for width in (64, WIDE)}}
@@ -29,8 +28,8 @@ def learn(setting: Setting) -> tuple[dict[str, TiedAutoencoder], CorruptedPatche
     """Train the auto-encoders, side by side, or go on; and what they were trained on."""
     nets = {name: TiedAutoencoder(SIDE**2, width=width, seed=number) for number, (name, width) in enumerate(NETS.items())}
     patches = CorruptedPatches(setting.crops(CROP, chroma=0.0), SIDE, SIDE)
-    rate = WarmUpCosine(3e-3, 1e-5, 100, STEPS)
-    setting.fit("dae", TiedTraining(nets, patches), Training(STEPS, BATCH, rate, ema=0.99, validate_every=1000))
+    rate = WarmUpCosine(1e-2, 1e-4, 100, STEPS)
+    setting.fit("dae", TiedTraining(nets, patches), Training(STEPS, BATCH, rate, ema=0.99, validate_every=2000))
     return {name: net.to("cpu") for name, net in nets.items()}, patches.to("cpu")
 
 
@@ -47,7 +46,7 @@ def study(setting: Setting) -> Result:
         noise = {"gaussian": "Gaussian noise of 25/255", "masking": f"{patches.masked:.0%} of the pixels at 0"}[kind]
         given = of[kind]
         with torch.no_grad():
-            score = _psnr(net(CONTRAST * given) / CONTRAST, clean)
+            score = _psnr(net(given), clean)
         rows.append(Row(f"auto-encoder, {width} numbers, {noise}", {"PSNR, dB": score}, sum(p.numel() for p in net.parameters())))
         if width > len(axes):
             continue

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from campipe.blocks.denoising.patchwise import CONTRAST
 from campipe.blocks.learned.dense import Dense, StackedAutoencoder, TiedAutoencoder
 from campipe.measure.losses.sparsity import sparsity_loss
 from campipe.train.crops import Crops, luma_of
@@ -146,11 +145,11 @@ class TiedTraining(Task):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Mean squared error of each net on samples with numbers that a training does not reach, of patches times CONTRAST."""
+        """Mean squared error of each net on samples with numbers that a training does not reach"""
         errors = self._errors(self.batch(range(2**31, 2**31 + 8)))
         return {name: round(float(error), 6) for name, error in errors.items()}
 
     def _errors(self, batch: Batch) -> dict[str, Tensor]:
         clean, *corrupted = batch
         of = dict(zip(KINDS, corrupted, strict=True))
-        return {name: (net(CONTRAST * of[name.split("_", 1)[0]]) - CONTRAST * clean).square().mean() for name, net in self.net.items()}
+        return {name: (net(of[name.split("_", 1)[0]]) - clean).square().mean() for name, net in self.net.items()}

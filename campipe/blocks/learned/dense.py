@@ -66,8 +66,10 @@ class TiedAutoencoder(nn.Module):
     def __init__(self, inputs: int, *, width: int = 144, seed: int = 0) -> None:
         super().__init__()
         checked(inputs=inputs, width=width)
-        self.layer, self.back = Dense(inputs, width), nn.Parameter(torch.zeros(inputs))
-        start([self.layer], Key(seed).fold("weights"), 2.0)
+        self.layer = Dense(inputs, width)
+        start([self.layer], Key(seed).fold("weights"))
+        # A code that says nothing, all of it one half, stands for 0.
+        self.back = nn.Parameter(-0.5 * self.layer.weight.detach().sum(0))
 
     def encode(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.layer(x))
