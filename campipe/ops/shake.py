@@ -23,12 +23,7 @@ def shake_kernel(key: Key, size: int = 19, length: float = 14.0) -> Tensor:
     """
     grid = Grid(1, _STEPS, torch.zeros(1, 2, dtype=torch.int64), torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     push = torch.stack([normal(key.fold(axis), grid, torch.float64)[0, 0, 0] for axis in ("y", "x")])
-    velocity, place, path = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64), []
-    for step in range(_STEPS):
-        velocity = 0.97 * velocity + push[:, step]
-        place = place + velocity
-        path.append(place)
-    points = torch.stack(path, 1)
+    points = torch.tensor([_path(pushes) for pushes in push.tolist()], dtype=torch.float64)
     extent = (points.amax(1) - points.amin(1)).max()
     points = points * (length / extent)
     points = points - (points.amax(1) + points.amin(1))[:, None] / 2
@@ -42,3 +37,13 @@ def shake_kernel(key: Key, size: int = 19, length: float = 14.0) -> Tensor:
             weight = (part[0] if dy else 1 - part[0]) * (part[1] if dx else 1 - part[1])
             kernel.index_put_((low[0] + dy, low[1] + dx), weight, accumulate=True)
     return kernel / kernel.sum()
+
+
+def _path(pushes: list[float]) -> list[float]:
+    """The places of a damped walk along one axis."""
+    velocity, place, path = 0.0, 0.0, []
+    for push in pushes:
+        velocity = 0.97 * velocity + push
+        place = place + velocity
+        path.append(place)
+    return path
