@@ -36,7 +36,7 @@ def _make(name: str, setting: Setting) -> Restoring:
     # Neighbours learn from pictures of half the size, and are given as many of their pixels.
     size = 2 * CROP if name == "neighbours" else CROP
     crops = setting.crops(size, colour=0, chroma=0, scenes=0)
-    frozen = Frozen(crops, lambda photo, seed, numbers: noise(photo, seed, numbers).picture, plain(noise))
+    frozen = Frozen(crops, lambda photo, seed, numbers: noise(photo, seed, numbers).picture, plain(noise), device=setting.device)
     return _SYSTEMS[name][1](BlindUnet(), crops, frozen, noise)
 
 

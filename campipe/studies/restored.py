@@ -69,12 +69,12 @@ def trained(setting: Setting, name: str, make: Callable[[], Restoring]) -> Resto
 
 @torch.no_grad()
 def on_kodak(setting: Setting, damage: Corruption, restore: Restore, device: str = "cpu") -> Restored:
-    """Damage Kodak's pictures, on the CPU, and score what is made of them."""
+    """Damage Kodak's pictures on the device, and score what is made of them there."""
     pictures = setting.kodak()
     ours, before = 0.0, 0.0
     for number, clean in enumerate(pictures):
-        seen = damaged(damage, clean, number)
-        ours += score(restore(seen.to(device)), clean)
+        seen = damaged(damage, clean.to(device), number)
+        ours += score(restore(seen), clean)
         before += score(seen, clean)
     return Restored(ours / len(pictures), before / len(pictures))
 

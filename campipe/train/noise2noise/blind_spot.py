@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from campipe.blocks.learned.blind_unet import BlindUnet
 from campipe.core.errors import ShapeError
 from campipe.core.random import Key
 from campipe.train.crops import Crops
-from campipe.train.draws import normal
+from campipe.train.draws import Numbers, uniform
 from campipe.train.frozen import Frozen
 from campipe.train.loop import Batch
 from campipe.train.noise2noise.corruptions import Corruption
@@ -37,6 +36,8 @@ class BlindSpot(Restoring):
     single noisy images", CVPR 2019; a pixel is never given its own value.
     """
 
+    steady = True
+
     def __init__(self, net: BlindUnet, crops: Crops, frozen: Frozen, damage: Corruption) -> None:
         super().__init__(net, crops.validation(), damage)
         self.crops, self.frozen = crops, frozen
@@ -45,11 +46,11 @@ class BlindSpot(Restoring):
     def about(self) -> dict[str, Any]:
         return {**super().about(), "crops": self.crops.about(), "frozen": self.frozen.about(), "box": BOX, "window": WINDOW}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         """Noisy pictures with hidden pixels, the same without, and where they are: (B, 3, H, W) twice, and (B, 1, H, W)."""
         noisy, _ = self.frozen.batch(numbers)
-        boxes = noisy.shape[-2] // BOX, noisy.shape[-1] // BOX
-        u = torch.special.ndtr(normal(self._seed, numbers, (2, *boxes), noisy.device))
+        high, wide = noisy.shape[-2] // BOX, noisy.shape[-1] // BOX
+        u = uniform(self._seed, numbers, 2 * high * wide, noisy.device).reshape(-1, 2, high, wide)
         hidden, where = hide(noisy, u)
         return hidden, noisy, where
 

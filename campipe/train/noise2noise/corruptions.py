@@ -13,14 +13,12 @@ from torch import Tensor
 from campipe.core.errors import CampipeError
 from campipe.core.random import Key
 from campipe.scenes.lettering import lettering
-from campipe.train.draws import normal, uniform
+from campipe.train.draws import Numbers, normal, uniform
 
 WHITE = 255.0
 """Of the scale that sigma is given on, as the literature does."""
 LAYERS = 3
 """Colours of the writing over one picture."""
-
-_LIMIT = 2**63
 
 
 class Seen(NamedTuple):
@@ -52,11 +50,11 @@ class Corruption:
         """The same damage, always of one strength."""
         return replace(self, least=strength, most=strength)
 
-    def __call__(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Seen:
+    def __call__(self, clean: Tensor, seed: int, numbers: Numbers) -> Seen:
         """Damage pictures, (B, C, H, W) in [0, 1], on their device; nothing is clipped."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it does; implement __call__(clean, seed, numbers)")
 
-    def _strength(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Tensor:
+    def _strength(self, clean: Tensor, seed: int, numbers: Numbers) -> Tensor:
         """(B, 1, 1, 1)."""
         drawn = uniform(_part(seed, "strength"), numbers, 1, clean.device)
         return (self.least + (self.most - self.least) * drawn).to(clean.dtype)[:, :, None, None]
@@ -65,21 +63,18 @@ class Corruption:
 class Gaussian(Corruption):
     """White Gaussian noise; the strength is its standard deviation on the scale from 0 to 255. Its mean is the picture."""
 
-    def __call__(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Seen:
+    def __call__(self, clean: Tensor, seed: int, numbers: Numbers) -> Seen:
         noise = normal(_part(seed, "gaussian"), numbers, clean.shape[1:], clean.device)
         return Seen(clean + self._strength(clean, seed, numbers) / WHITE * noise)
 
 
 class Poisson(Corruption):
-    """Counts of photons, divided by those of white; the strength is the photons of white, above 0. Its mean is the picture."""
+    """Counts of photons, divided by those of white; the strength is the photons of white, above 0. Its mean is the picture, in [0, 1]."""
 
-    def __call__(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Seen:
+    def __call__(self, clean: Tensor, seed: int, numbers: Numbers) -> Seen:
         white = self._strength(clean, seed, numbers)
-        seeds = (uniform(_part(seed, "poisson"), numbers, 1) * _LIMIT).to(torch.int64).flatten().tolist()
-        generator = torch.Generator(clean.device)
-        rates = clean.clamp_min(0) * white
-        counts = [torch.poisson(rate, generator=generator.manual_seed(own)) for rate, own in zip(rates, seeds, strict=True)]
-        return Seen(torch.stack(counts) / white)
+        u = uniform(_part(seed, "poisson"), numbers, clean[0].numel(), clean.device).reshape(clean.shape)
+        return Seen((_counts(clean.clamp(0, 1) * white, u, self.most) / white).to(clean.dtype))
 
 
 class Overlaid(Corruption):
@@ -89,10 +84,10 @@ class Overlaid(Corruption):
     share is below a half and the writing lies elsewhere each time.
     """
 
-    def __call__(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Seen:
+    def __call__(self, clean: Tensor, seed: int, numbers: Numbers) -> Seen:
         batch, _, height, width = clean.shape
         least, most = (1 - (1 - share) ** (1 / LAYERS) for share in (self.least, self.most))
-        layers = [LAYERS * int(number) + layer for number in numbers for layer in range(LAYERS)]
+        layers = (LAYERS * _items(numbers, clean.device)[:, None] + torch.arange(LAYERS, device=clean.device)).flatten()
         masks = lettering(_part(seed, "writing"), layers, height, width, most, clean.device, least).to(clean.dtype)
         colours = uniform(_part(seed, "colours"), numbers, 3 * LAYERS, clean.device).to(clean.dtype).reshape(batch, LAYERS, 3, 1, 1)
         seen = clean
@@ -104,7 +99,7 @@ class Overlaid(Corruption):
 class Impulses(Corruption):
     """Pixels replaced by random colours, even in [0, 1]; the strength is their share, at most 1. Each pixel's mode is the picture."""
 
-    def __call__(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Seen:
+    def __call__(self, clean: Tensor, seed: int, numbers: Numbers) -> Seen:
         drawn = _even(_part(seed, "impulses"), numbers, (1 + clean.shape[1], *clean.shape[2:]), clean)
         return Seen(torch.where(drawn[:, :1] < self._strength(clean, seed, numbers), drawn[:, 1:], clean))
 
@@ -112,15 +107,34 @@ class Impulses(Corruption):
 class Bernoulli(Corruption):
     """Pixels lost, all their colours 0, and known to be; the strength is their share, at most 1. The mean of those kept is the picture."""
 
-    def __call__(self, clean: Tensor, seed: int, numbers: Sequence[int]) -> Seen:
+    def __call__(self, clean: Tensor, seed: int, numbers: Numbers) -> Seen:
         drawn = _even(_part(seed, "bernoulli"), numbers, (1, *clean.shape[2:]), clean)
         valid = (drawn >= self._strength(clean, seed, numbers)).to(clean.dtype)
         return Seen(clean * valid, valid)
 
 
-def _even(seed: int, numbers: Sequence[int], shape: Sequence[int], like: Tensor) -> Tensor:
-    """Numbers from [0, 1], (B, *shape): the probability of a normal one below them, since those are drawn on the device."""
-    return torch.special.ndtr(normal(seed, numbers, shape, like.device)).to(like.dtype)
+def _counts(rate: Tensor, u: Tensor, most: float) -> Tensor:
+    """The least k whose distribution function F(k) reaches u, float64; `most` is the largest rate.
+
+    The operations are the same for every picture, so that a GPU can repeat them. Beyond the last k lies less than 1e-11.
+    """
+    rate = rate.double()
+    term = torch.exp(-rate)
+    below, count = term, torch.zeros_like(u)
+    for k in range(1, math.ceil(most + 7 * math.sqrt(most) + 12)):
+        count = count + (u > below)
+        term = term * rate / k
+        below = below + term
+    return count
+
+
+def _even(seed: int, numbers: Numbers, shape: Sequence[int], like: Tensor) -> Tensor:
+    """Numbers from [0, 1], (B, *shape)."""
+    return uniform(seed, numbers, math.prod(shape), like.device).to(like.dtype).reshape(len(numbers), *shape)
+
+
+def _items(numbers: Numbers, device: torch.device) -> Tensor:
+    return torch.as_tensor(numbers if isinstance(numbers, Tensor) else list(numbers), dtype=torch.int64, device=device)
 
 
 def _part(seed: int, what: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from campipe.core.errors import ShapeError
 from campipe.core.random import Key
 from campipe.measure.losses.pixel import l2_loss
 from campipe.train.crops import Crops
-from campipe.train.draws import normal
+from campipe.train.draws import Numbers, uniform
 from campipe.train.frozen import Frozen
 from campipe.train.loop import Batch
 from campipe.train.noise2noise.corruptions import Corruption
@@ -46,10 +45,11 @@ class Neighbours(Restoring):
     def about(self) -> dict[str, Any]:
         return {**super().about(), "crops": self.crops.about(), "frozen": self.frozen.about(), "weight": WEIGHT}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         """Noisy pictures, (B, 3, H, W), and which pair is taken of each 2 x 2 pixels, (B, H / 2, W / 2)."""
         noisy, _ = self.frozen.batch(numbers)
-        u = torch.special.ndtr(normal(self._seed, numbers, (noisy.shape[-2] // 2, noisy.shape[-1] // 2), noisy.device))
+        high, wide = noisy.shape[-2] // 2, noisy.shape[-1] // 2
+        u = uniform(self._seed, numbers, high * wide, noisy.device).reshape(-1, high, wide)
         return noisy, (u * len(PAIRS)).long().clamp(max=len(PAIRS) - 1)
 
     def forward(self, batch: Batch) -> Tensor:

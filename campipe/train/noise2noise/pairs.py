@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from campipe.measure.losses.annealed_l0 import annealed_l0_loss
 from campipe.measure.losses.pixel import l1_loss, l2_loss
 from campipe.train.checkpoint import plain
 from campipe.train.crops import Crops
+from campipe.train.draws import Numbers
 from campipe.train.frozen import Frozen
 from campipe.train.loop import Batch
 from campipe.train.noise2noise.corruptions import Corruption
@@ -46,19 +46,19 @@ class Pairs(Restoring):
             raise CampipeError(f"a loss of noisy targets is one of {', '.join(LOSSES)}, but {loss!r} came")
         self.crops, self.corruption, self.loss, self.clean = crops, corruption, loss, clean
         self._seed = Key(crops.seed).fold("pairs").seed
+        self.steady = loss != "l0"  # whose exponent is another number in each step
 
     def about(self) -> dict[str, Any]:
         own = {"corruption": plain(self.corruption), "loss": self.loss, "clean": self.clean}
         return {**super().about(), "crops": self.crops.about(), **own}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         """Input, target, and where the target is missing nothing: (B, 3, H, W) twice, and (B, 1, H, W)."""
         clean = self.crops.batch(numbers)
-        inputs = [2 * int(number) for number in numbers]
+        item = torch.as_tensor(numbers if isinstance(numbers, Tensor) else list(numbers), dtype=torch.int64, device=clean.device)
         if self.clean:
-            seen, target = self.corruption(clean, self._seed, inputs), clean
-            return seen.picture, target, torch.ones_like(clean[:, :1])
-        both = self.corruption(torch.cat([clean, clean]), self._seed, inputs + [number + 1 for number in inputs])
+            return self.corruption(clean, self._seed, 2 * item).picture, clean, torch.ones_like(clean[:, :1])
+        both = self.corruption(torch.cat([clean, clean]), self._seed, torch.cat([2 * item, 2 * item + 1]))
         seen_picture, target = both.picture.chunk(2)
         valid = torch.ones_like(clean[:, :1]) if both.valid is None else both.valid.chunk(2)[1]
         return seen_picture, target, valid
@@ -71,6 +71,8 @@ class Pairs(Restoring):
 class FrozenPairs(Restoring):
     """Learn from photos that were each damaged once, and the photos themselves: what training on noisy ones alone is held against."""
 
+    steady = True
+
     def __init__(self, net: BlindUnet, crops: Crops, frozen: Frozen, damage: Corruption) -> None:
         super().__init__(net, crops.validation(), damage)
         self.crops, self.frozen = crops, frozen
@@ -78,7 +80,7 @@ class FrozenPairs(Restoring):
     def about(self) -> dict[str, Any]:
         return {**super().about(), "crops": self.crops.about(), "frozen": self.frozen.about()}
 
-    def batch(self, numbers: Sequence[int]) -> Batch:
+    def batch(self, numbers: Numbers) -> Batch:
         """Damaged, and as it was."""
         return self.frozen.batch(numbers)
 

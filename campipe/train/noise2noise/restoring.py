@@ -29,16 +29,17 @@ class Restoring(Task):
     def __init__(self, net: BlindUnet, photos: list[Tensor], damage: Corruption) -> None:
         super().__init__()
         self.net, self.photos, self.damage = net, [_middle(photo) for photo in photos], damage
+        self.architecture = dict(net.architecture)
 
     def about(self) -> dict[str, Any]:
-        return {"net": dict(self.net.architecture), "validated": plain(self.damage)}
+        return {"net": self.architecture, "validated": plain(self.damage)}
 
     def validate(self) -> dict[str, float]:
         """PSNR, dB, on the middle of the photos held out, rounded to 8 bits, and that of the damaged ones."""
         ours, before = 0.0, 0.0
         for number, clean in enumerate(self.photos):
-            seen = self.damage(clean, Key(0).fold("validation").seed, [number]).picture
-            ours += score(self.net(seen.to(self.device)), clean) / len(self.photos)
+            seen = self.damage(clean.to(self.device), Key(0).fold("validation").seed, [number]).picture
+            ours += score(self.net(seen), clean) / len(self.photos)
             before += score(seen, clean) / len(self.photos)
         return {"psnr": round(ours, 4), "base_psnr": round(before, 4)}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import scipy.stats
 import torch
 
 from campipe.core.errors import CampipeError
+from campipe.testing import assert_distribution
 from campipe.train.noise2noise.corruptions import Bernoulli, Gaussian, Impulses, Overlaid, Poisson
 
 ALL = [Gaussian(5, 50), Poisson(5, 50), Overlaid(0.1, 0.5), Impulses(0.1, 0.95), Bernoulli(0.1, 0.95)]
@@ -21,6 +23,7 @@ def test_a_sample_is_damaged_in_the_same_way_alone_and_among_others(damage):
     batch = damage(clean, 3, [7, 8, 9])
     alone = damage(clean[1:2], 3, [8])
     assert torch.equal(alone.picture[0], batch.picture[1])
+    assert torch.equal(damage(clean, 3, torch.tensor([7, 8, 9])).picture, batch.picture)
     assert not torch.equal(damage(clean[1:2], 3, [9]).picture, alone.picture)
     assert not torch.equal(damage(clean[1:2], 4, [8]).picture, alone.picture)
     assert (alone.valid is None) == (not isinstance(damage, Bernoulli))
@@ -36,6 +39,12 @@ def test_gaussian_and_poisson_noise_have_the_picture_as_their_mean_and_the_varia
         assert abs(noise.var() / variance - 1) < 5 * ((kurtosis - 1) / count) ** 0.5
     counts = Poisson(30, 30)(clean, 0, [5]).picture * 30
     assert torch.allclose(counts, counts.round(), atol=1e-4)
+
+
+@pytest.mark.parametrize("white", [5.0, 50.0])
+def test_counts_follow_the_poisson_law(white):
+    counts = (Poisson(white, white)(flat(0.7, 4, 128), 1, [0, 1, 2, 3]).picture.double() * white).round()
+    assert_distribution(counts, scipy.stats.poisson(0.7 * white), false_alarm=1e-6)
 
 
 def test_strengths_are_drawn_evenly_from_their_range_for_each_picture():

@@ -56,8 +56,8 @@ def test_the_target_is_another_version_and_the_input_the_same_with_clean_targets
 
 def test_a_batch_hangs_on_its_numbers_alone(crops):
     task = pairs(crops, Overlaid(0, 0.5))
-    for whole, part in zip(task.batch(range(6)), task.batch([4, 2]), strict=True):
-        assert torch.equal(whole[[4, 2]], part)
+    for whole, part, same in zip(task.batch(range(6)), task.batch([4, 2]), task.batch(torch.tensor([4, 2])), strict=True):
+        assert torch.equal(whole[[4, 2]], part) and torch.equal(part, same)
 
 
 def test_missing_pixels_of_the_target_say_nothing(crops):

@@ -94,7 +94,9 @@ def test_small_pictures_share_no_pixel_and_their_pixels_are_neighbours():
 class Identity(nn.Module):
     """A net that gives back what it got."""
 
-    architecture = {"name": "identity"}
+    def __init__(self) -> None:
+        super().__init__()
+        self.architecture = {"name": "identity"}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
@@ -119,8 +121,8 @@ def test_the_regulariser_takes_away_what_neighbours_differ_by(crops, frozen):
 @pytest.mark.parametrize("kind", [FrozenPairs, BlindSpot, Neighbours])
 def test_every_way_goes_through_the_loop_and_hangs_on_sample_numbers_alone(kind, crops, frozen, tmp_path):
     task = kind(BlindUnet(width=6, levels=2), crops, frozen, NOISE)
-    for whole, part in zip(task.batch(range(6)), task.batch([4, 2]), strict=True):
-        assert torch.equal(whole[[4, 2]], part)
+    for whole, part, same in zip(task.batch(range(6)), task.batch([4, 2]), task.batch(torch.tensor([4, 2])), strict=True):
+        assert torch.equal(whole[[4, 2]], part) and torch.equal(part, same)
     fitted = fit(task, Training(2, 2, WarmUpCosine(1e-3, 1e-6, 1, 2), precision="bfloat16"), tmp_path)
     assert fitted.steps == 2 and set(fitted.scores) == {"psnr", "base_psnr"}
 
