@@ -52,7 +52,8 @@ def export_onnx(
     Inputs of the graph: "data", the frame's numbers; the capture's real numbers that the frame knows, under their own names ("wb", "noise",
     "black_level"); and "draws.<stage path>". Its output is "result". Whole numbers, such as the place on the sensor, stay those of the
     example. The file says in its metadata which space goes in and which comes out, and the pattern. Needs the packages onnx and
-    onnxscript; raises a CampipeError where a stage looks at its data and is no graph.
+    onnxscript; raises a CampipeError where a stage looks at its data and is no graph: what estimates something, and denoisers with the
+    exact inverse of their stabilisation (stabilise=False has none).
     """
     _needed("onnx", "onnxscript")
     if not isinstance(stage, Stage):
@@ -77,10 +78,13 @@ def export_onnx(
                 )
             except Exception as problem:  # torch has no common class for what it cannot trace
                 line = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
-                raise CampipeError(f"{stage.name} cannot be written as one graph ({line}); export its blocks one by one") from problem
+                raise CampipeError(
+                    f"{stage.name} looks at its data and is no graph ({line}); give denoisers stabilise=False, or export "
+                    "the blocks one by one"
+                ) from problem
     assert model is not None
     about = {"space": frame.space, "result": out.space, "pattern": frame.capture.pattern or "", "stage": stage.name}
-    model.model.metadata_props.update({f"campipe.{name}": value for name, value in about.items()})
+    model.model.metadata_props.update({f"campipe_{name}": value for name, value in about.items()})
     with appearing(path) as temporary:
         model.save(os.fspath(temporary), external_data=False)
 
@@ -103,11 +107,11 @@ def run_onnx(path: str | os.PathLike[str], frame: Frame, *, draws: Mapping[str, 
     except Exception as problem:  # its errors have no common class
         raise CampipeError(f"{path} is no graph that onnxruntime runs; write it again with export_onnx") from problem
     about = session.get_modelmeta().custom_metadata_map
-    wanted, came = about.get("campipe.space"), dict(_inputs(frame, draws))
+    wanted, came = about.get("campipe_space"), dict(_inputs(frame, draws))
     if wanted is None:
         raise CampipeError(f"{path} is no graph of campipe; write it with export_onnx")
-    if (frame.space, frame.capture.pattern or "") != (wanted, about["campipe.pattern"]):
-        raise CampipeError(f"{path} is for frames in {wanted!r} with the pattern {about['campipe.pattern'] or 'none'}; export it for yours")
+    if (frame.space, frame.capture.pattern or "") != (wanted, about["campipe_pattern"]):
+        raise CampipeError(f"{path} is for frames in {wanted!r} with the pattern {about['campipe_pattern'] or 'none'}; export it for yours")
     feed = {}
     for node in session.get_inputs():
         shape = None if node.name not in came else list(came[node.name].shape)
@@ -115,7 +119,7 @@ def run_onnx(path: str | os.PathLike[str], frame: Frame, *, draws: Mapping[str, 
             raise CampipeError(f"{path} takes {node.name} of the shape {node.shape}, but {shape or 'none'} came; export it for this frame")
         feed[node.name] = came[node.name].detach().cpu().numpy()
     (data,) = session.run(None, feed)
-    return Frame(torch.from_numpy(data), about["campipe.result"], frame.capture)
+    return Frame(torch.from_numpy(data), about["campipe_result"], frame.capture)
 
 
 def _inputs(frame: Frame, draws: Mapping[str, Tensor] | None) -> Iterator[tuple[str, Tensor]]:
