@@ -11,6 +11,7 @@ from torch import Tensor
 
 from campipe import blocks
 from campipe.blocks.deblurring.slot import Deblurrer
+from campipe.blocks.learned.base import Learned
 from campipe.core.errors import CampipeError, ShapeError, SpaceError
 from campipe.core.frame import Capture, Frame
 from campipe.core.pipeline import Pipeline
@@ -19,12 +20,15 @@ from campipe.ops.convolution import convolve
 from campipe.ops.filters import gaussian_blur
 
 FILLERS = blocks.names("deblur")
-KNOWN = [name for name in FILLERS if name != "blind"]
+LEARNED = [name for name in FILLERS if issubclass(blocks.filler("deblur", name), Learned)]
+KNOWN = [name for name in FILLERS if not blocks.filler("deblur", name).blind]
+SIZED = [name for name in FILLERS if name not in LEARNED or name in KNOWN]  # those that a kernel, or a size of it, is given to
 
 
 def made(filler: str, kernel: Tensor, **options: object) -> Deblurrer:
-    """The block; a blind one is told a size, and one of a single scale where that will do."""
-    given = {"kernel_size": 7 if max(kernel.shape) >= 7 else 3} if filler == "blind" else {"kernel": kernel}
+    """The block; a blind one is told a size, and one of a single scale where that will do; a learned one begins without weights."""
+    given = {"kernel_size": 7 if max(kernel.shape) >= 7 else 3} if filler == "blind" else {"kernel": kernel} if filler in KNOWN else {}
+    given = {"weights": None, "width": 4, **given} if filler in LEARNED else given
     block = blocks.deblur(filler, **given, **options)
     assert isinstance(block, Deblurrer)
     return block
@@ -59,12 +63,12 @@ def test_any_size_from_that_of_the_kernel_on_is_taken_and_precision_kept(name, d
     x = picture(2, channels, *size, dtype=dtype)
     before = x.clone()
     block = made(name, shake(*kernel), sigma=0.01)
-    out = block.net(x, None if name == "blind" else block.kernel[None].to(dtype), torch.tensor(0.01, dtype=dtype))
+    out = block.net(x, block.kernel[None].to(dtype) if name in KNOWN else None, torch.tensor(0.01, dtype=dtype))
     assert out.shape == x.shape and out.dtype == dtype and torch.isfinite(out).all()
     assert torch.equal(x, before)
 
 
-@pytest.mark.parametrize("name", FILLERS)
+@pytest.mark.parametrize("name", SIZED)
 def test_a_picture_smaller_than_the_kernel_is_refused_in_one_line(name):
     with pytest.raises(ShapeError, match=r"kernel of 7 x 7 needs a picture .* but 6 x 20 pixels"):
         made(name, shake(7, 7), sigma=0.01)(Frame(picture(1, 3, 6, 20), "linear"))
@@ -76,7 +80,7 @@ def test_the_stage_is_the_function_and_a_batch_is_its_items(name):
     block = made(name, shake(), sigma=0.02)
     out = block(Frame(x, "camera", Capture(noise=[[1e-3, 1e-6]])))
     assert out.space == "camera" and out.capture.noise is None
-    kernel = None if name == "blind" else block.kernel[None]
+    kernel = block.kernel[None] if name in KNOWN else None
     assert torch.allclose(out.data, block.net(x, kernel, block.sigma), atol=1e-6)
     alone = torch.cat([block.net(x[i : i + 1], kernel, block.sigma) for i in range(2)])
     assert torch.allclose(out.data, alone, atol=1e-5)
@@ -98,7 +102,7 @@ def test_the_noise_comes_from_the_profile_as_its_root_mean_square(name):
     told = made(name, shake())(Frame(x, "linear", Capture(noise=noise))).data
     sigma = (noise[:, 0, None] * x.mean((-2, -1)) + noise[:, 1, None]).sqrt()[..., None, None]
     block = made(name, shake(), sigma=0.5)
-    assert torch.allclose(told, block.net(x, None if name == "blind" else block.kernel[None], sigma), atol=5e-4)  # amplified rounding
+    assert torch.allclose(told, block.net(x, block.kernel[None] if name in KNOWN else None, sigma), atol=5e-4)  # amplified rounding
     with pytest.raises(CampipeError, match="nothing of the noise; give the block sigma="):
         made(name, shake())(Frame(x, "linear"))
 
@@ -193,7 +197,9 @@ def test_the_gradient_is_finite_or_refused(name):
         with pytest.raises(CampipeError, match="blind has no gradient; take 'hyper_laplacian'"):
             block(Frame(x, "linear")).data.sum().backward()
         return
-    leaves = block.trainable("kernel")
+    leaves = block.trainable("kernel" if name in KNOWN else "sigma")
+    if name in LEARNED:
+        block.body.last.data.fill_(0.01)
     block(Frame(x, "linear")).data.square().sum().backward()
     for grad in (x.grad, leaves[0].grad):
         assert grad is not None and torch.isfinite(grad).all() and grad.abs().sum() > 0
@@ -323,7 +329,8 @@ def test_twelve_photos_with_the_kernel_known(shared, figure):
     scores = {"blurred": np.mean([psnr(frame.data, truth, 12) for truth, frame in cases])}
     limits = {"wiener": 29.0, "richardson_lucy": 30.5, "hyper_laplacian": 31.0}
     for name in KNOWN:
-        block, begin = made(name, kernel), time.process_time()
+        block = blocks.deblur(name, kernel=kernel) if name in LEARNED else made(name, kernel)
+        begin = time.process_time()
         out = [block(frame).data for _, frame in cases]
         seconds = (time.process_time() - begin) / len(cases)
         scores[name] = np.mean([psnr(o, truth, 12) for o, (truth, _) in zip(out, cases, strict=True)])

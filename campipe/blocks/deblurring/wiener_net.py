@@ -17,7 +17,7 @@ class WienerNet(Refined, Deblurrer):
 
     kernel, sigma   as of every deblurrer; without a kernel there is no blur; in a training each sample has its own
     weights         name of weights that ship, a path, or None: untrained, which is the Wiener filter
-    strength        of the filter; the net was trained on that of 1
+    strength        of the filter; the net was trained on that of 2
     width           channels of the net's finest level, where there are no weights
     blocks          its gated blocks at each side of the two finer levels
     coarse          its gated blocks at the coarsest level
@@ -37,7 +37,7 @@ class WienerNet(Refined, Deblurrer):
         kernel: Any = ((1.0,),),
         sigma: Any = None,
         weights: str | Path | None = "deblur_known",
-        strength: Any = 1.0,
+        strength: Any = 2.0,
         width: int = 48,
         blocks: int = 2,
         coarse: int = 3,
