@@ -73,8 +73,11 @@ class EndToEnd(Task):
         numbers   of the samples, (B,), from 0 on
         """
         whole = [int(n) % _ITEMS for n in (numbers.tolist() if isinstance(numbers, Tensor) else numbers)]
-        frame = Frame(light, self.pipeline.reads[0], self.capture)
-        return self.pipeline(frame, key=Key(self.seed).fold("shots").items(whole), noise=noise)
+        return self.pipeline(self.light(light), key=Key(self.seed).fold("shots").items(whole), noise=noise)
+
+    def light(self, data: Tensor) -> Frame:
+        """What the pipeline reads, as a frame of the shot."""
+        return Frame(data, self.pipeline.reads[0], self.capture)
 
     def loss(self, picture: Tensor, *wanted: Tensor) -> Tensor:
         """A scalar: how far what the pipeline made is from what is wanted, the further tensors of the batch. To be implemented."""

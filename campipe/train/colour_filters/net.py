@@ -9,6 +9,9 @@ from torch.nn import functional
 from campipe.blocks.learned.nets import ResidualNet
 
 
+_LEAST = 0.1  # e-, below which the slope of the root would grow without bound
+
+
 class PatternNet(nn.Module):
     """Counts behind a repeating pattern to a picture encoded for a display.
 
@@ -40,7 +43,7 @@ class PatternNet(nn.Module):
         """
         planes = functional.pixel_unshuffle(counts, self.tile)
         # Anscombe's transform with read noise (Murtagh et al., 1995), relative to white.
-        root = ((planes + 3 / 8 + read_noise**2).clamp_min(0) / white).sqrt()
+        root = ((planes + 3 / 8 + read_noise**2).clamp_min(_LEAST) / white).sqrt()
         level = torch.cat([white.rsqrt(), read_noise / white], 1).expand(-1, -1, *planes.shape[-2:])
         found = self.body(torch.cat([root, planes / white, level], 1)) + self.linear(root)
         return functional.pixel_shuffle(found, self.tile)
