@@ -36,7 +36,7 @@ SHARE, HARD = 0.5, 0.05
 """Of the samples, at mined places; and of the places that were searched, by each of the two measures."""
 LIMIT = 60.0
 """dB: what a piece counts at most; one without any error would outweigh all others."""
-OPTIONS = {"colour": 0.3, "chroma": 0.5, "scenes": 0.05, "held_out": HELD_OUT}
+OPTIONS: dict[str, Any] = {"colour": 0.3, "chroma": 0.5, "scenes": 0.05, "held_out": HELD_OUT}
 TITLES = {"mined": "half of the samples mined", "plain": "samples from anywhere"}
 MINED, KODAK_MINED, KODAK = "mined pieces of photos held out: PSNR, dB", "mined pieces of Kodak: PSNR, dB", "Kodak: PSNR, dB"
 

@@ -31,6 +31,7 @@ SEEDS = (0, 1, 2)
 SIGMA = 10.0
 """Of the noise on the mosaic, on the scale from 0 to 255."""
 CROP, STEPS, BATCH = 80, 4000, 32
+OPTIONS: dict[str, Any] = {"held_out": 4, "scenes": 0.1}
 TITLES = {"l2": "L2", "l1": "L1", "mix": "MS-SSIM and L1"}
 SHOWN, PLACE, SIDE = 18, (190, 300), 64
 """The picture of Kodak that a crop is shown of, its first row and column, and its pixels a side: the fence of picture 19."""
@@ -84,7 +85,7 @@ def _training() -> Training:
 
 
 def _fitted(loss: str, seed: int, setting: Setting) -> InterpolatedNet:
-    task = Interpolated(InterpolatedNet(seed=seed), setting.crops(CROP, seed=seed), loss, SIGMA)
+    task = Interpolated(InterpolatedNet(seed=seed), setting.crops(CROP, seed=seed, **OPTIONS), loss, SIGMA)
     setting.fit(f"{loss}_{seed}", task, _training())
     return task.net.to(setting.device)
 
