@@ -11,7 +11,6 @@ from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train.autoencoding import KINDS, CorruptedPatches, TiedTraining
 from campipe.train.crops import luma_of
-from campipe.train.draws import normal
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 
@@ -30,7 +29,7 @@ def learn(setting: Setting) -> tuple[dict[str, TiedAutoencoder], CorruptedPatche
     patches = CorruptedPatches(setting.crops(CROP, chroma=0.0), SIDE, SIDE)
     rate = WarmUpCosine(1e-2, 1e-4, 100, STEPS)
     setting.fit("dae", TiedTraining(nets, patches), Training(STEPS, BATCH, rate, ema=0.99, validate_every=2000))
-    return {name: net.to("cpu") for name, net in nets.items()}, patches.to("cpu")
+    return {name: net.to("cpu") for name, net in nets.items()}, patches
 
 
 def study(setting: Setting) -> Result:
@@ -39,7 +38,7 @@ def study(setting: Setting) -> Result:
     write_filters(setting.out / "filters.png", nets[f"gaussian_{WIDE}"].layer.weight, nets[f"masking_{WIDE}"].layer.weight)
     clean, *corrupted = _held_out(patches)
     of = dict(zip(KINDS, corrupted, strict=True))
-    strength, axes = principal(torch.cat([patches.batch(range(k * 64, k * 64 + 64))[0] for k in range(32)]))
+    strength, axes = principal(torch.cat([patches.batch(range(k * 64, k * 64 + 64))[0].cpu() for k in range(32)]))
     rows, claims = [], []
     for name, net in nets.items():
         kind, width = name.split("_")[0], NETS[name]
@@ -81,7 +80,8 @@ def _held_out(patches: CorruptedPatches) -> tuple[Tensor, Tensor, Tensor]:
     parts = [patches.cut(luma_of(photo)[:, 0]) for photo in patches.crops.validation()]
     clean = torch.cat(parts)
     clean = clean - clean.mean(1, keepdim=True)
-    return patches.corrupted(clean, *(normal(SEED + k, [0], clean.shape)[0] for k in range(2)))
+    generator = torch.Generator().manual_seed(SEED)
+    return patches.corrupted(clean, *(torch.randn(clean.shape, generator=generator) for _ in range(2)))
 
 
 def _psnr(answer: Tensor, clean: Tensor) -> float:

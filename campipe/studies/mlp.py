@@ -14,7 +14,7 @@ from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 
 NAME, SIGMAS = "denoise_mlp", (25.0, 15.0, 50.0)
-STEPS, BATCH = 14000, 128
+STEPS, BATCH = 15000, 128
 CROP, APART = 129, 8
 """Pixels of a crop, and from patch to patch: 225 patches of 17 x 17 pixels a crop, 28,800 a step."""
 

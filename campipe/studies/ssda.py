@@ -79,7 +79,7 @@ def study(setting: Setting) -> Result:
     if wavelet:
         rows.append(Row("wavelets, BayesShrink", _scores(wavelet)))
         claims.append(Claim("Set12, sigma 25: above wavelets, dB", ours[25.0] - wavelet[25.0], ">=", 0.0))
-    cleaned = _on_writing(setting, lambda seen, mask: inpainter.net(seen.to(setting.device)).cpu())
+    cleaned = _on_writing(setting, lambda seen, mask: inpainter.net(seen))
     seconds = seconds_per_megapixel(inpainter.to("cpu").net)
     rows.append(Row("stacked auto-encoder, writing, blind", {_WRITING: cleaned}, _count(inpainter), seconds))
     rows.append(Row("writing as it is", {_WRITING: _on_writing(setting, lambda seen, mask: seen)}))
@@ -112,7 +112,8 @@ def _on_writing(setting: Setting, method: Callable[[Tensor, Tensor], Tensor]) ->
     """Mean PSNR, dB, of what a method makes of a picture under writing and the mask; the blind one leaves the mask alone."""
     total, pictures = 0.0, setting.set12()
     for number, clean in enumerate(pictures):
-        total += rounded_psnr(method(*written_over(clean, SEED, [number], SHARE, SHARE)), clean) / len(pictures)
+        seen, mask = written_over(clean.to(setting.device), SEED, [number], SHARE, SHARE)
+        total += rounded_psnr(method(seen, mask).cpu(), clean) / len(pictures)
     return total
 
 
@@ -124,7 +125,7 @@ def _peers(setting: Setting) -> dict[str, float]:
 
     def by(kind: int) -> Callable[[Tensor, Tensor], Tensor]:
         def inpainted(seen: Tensor, mask: Tensor) -> Tensor:
-            pixels, holes = ((255 * t[0, 0]).round().to(torch.uint8).numpy() for t in (seen, mask))
+            pixels, holes = ((255 * t[0, 0]).round().to(torch.uint8).cpu().numpy() for t in (seen, mask))
             return torch.from_numpy(np.asarray(cv2.inpaint(pixels, holes, 3, kind))).float()[None, None] / 255
 
         return inpainted

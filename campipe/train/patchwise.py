@@ -20,6 +20,8 @@ from campipe.train.task import Batch, Task
 
 SIGMA, SHARE = 25 / 255, 0.2
 """Of the validation: standard deviation of the noise, and share of a picture that writing covers."""
+MIDST = 160
+"""Pixels a side of what is validated of a photo."""
 
 
 class Patches(nn.Module):
@@ -109,9 +111,9 @@ class OverlaidPatches(Patches):
         scores = {"psnr": 0.0, "base_psnr": 0.0}
         photos = held_out(self.crops)
         for number, clean in enumerate(photos):
-            overlaid, _ = written_over(clean, 0, [number], SHARE, SHARE)
-            scores["psnr"] += rounded_psnr(block.net(overlaid.to(device)).cpu(), clean) / len(photos)
-            scores["base_psnr"] += rounded_psnr(overlaid, clean) / len(photos)
+            overlaid, _ = written_over(clean.to(device), 0, [number], SHARE, SHARE)
+            scores["psnr"] += rounded_psnr(block.net(overlaid).cpu(), clean) / len(photos)
+            scores["base_psnr"] += rounded_psnr(overlaid.cpu(), clean) / len(photos)
         return {name: round(value, 4) for name, value in scores.items()}
 
 
@@ -161,11 +163,11 @@ def decayed(net: nn.Module, decay: float) -> Tensor | float:
 
 
 def held_out(crops: Crops) -> list[Tensor]:
-    """The middle of the photos held out, grey: (1, 1, H, W), at most 256 pixels a side."""
+    """The middle of the photos held out, grey: (1, 1, H, W), at most `MIDST` pixels a side."""
     pieces = []
     for photo in crops.validation():
-        top, left = (max(length - 256, 0) // 2 for length in photo.shape[-2:])
-        pieces.append(luma_of(photo[..., top : top + 256, left : left + 256]))
+        top, left = (max(length - MIDST, 0) // 2 for length in photo.shape[-2:])
+        pieces.append(luma_of(photo[..., top : top + MIDST, left : left + MIDST]))
     return pieces
 
 
