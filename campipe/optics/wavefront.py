@@ -69,7 +69,8 @@ class Wavefront(Stage):
             least = math.floor(2 * pitch / (min(wavelengths) * f_number)) + 1
             raise CampipeError(f"{samples} samples a pixel are too few for what this lens resolves; take {least + 1 - least % 2} or more")
         self.wavelengths, self.f_number, self.pitch = tuple(float(w) for w in wavelengths), float(f_number), float(pitch)
-        self.pixels, self.samples, self.margin = pixels, samples, pixels // 2
+        self.pixels, self.samples, self.reach = pixels, samples, pixels // 2
+        self.margin = self.reach
         numbers = range(FIRST, FIRST + len(self.coefficients))
         for channel, wavelength in enumerate(self.wavelengths):
             y, x, amplitude = pupil_grid(wavelength, self.f_number, self.pitch, pixels, samples)
@@ -111,7 +112,7 @@ class Wavefront(Stage):
         spread = self.psf(self.value("coefficients", frame, shot), self.value("defocus", frame, shot)).to(data.dtype)
         if spread.shape[0] > 1:
             spread = spread.repeat_interleave(data.shape[:-3].numel() // spread.shape[0], 0)
-        padded = symmetric_pad(symmetric_pad(data, self.margin, -1), self.margin, -2)
+        padded = symmetric_pad(symmetric_pad(data, self.reach, -1), self.reach, -2)
         return convolve(padded.flatten(0, data.ndim - 4), spread).reshape(data.shape)
 
     def _held(self, what: str, channel: int, like: Tensor) -> Any:

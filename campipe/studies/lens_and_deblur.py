@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ TRAINING = Training(
     validate_every=STEPS,
     log_every=50,
 )
-NETWORK = {"width": 32, "blocks": 2, "coarse": 2}
+NETWORK: dict[str, Any] = {"width": 32, "blocks": 2, "coarse": 2}
 
 TOGETHER, FIXED, SHARP, FROZEN = "together", "perfect lens", "sharpest lens", "net first"
 

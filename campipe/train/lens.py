@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from campipe.blocks.deblurring.nafnet import Nafnet
 from campipe.core.errors import CampipeError
@@ -18,7 +18,7 @@ from campipe.ops.colour import srgb_decode, srgb_encode
 from campipe.ops.convolution import convolve
 from campipe.optics.wavefront import Wavefront
 from campipe.train.crops import Crops
-from campipe.train.draws import normal, uniform
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.end_to_end import Groups, Leaves
 from campipe.train.task import Batch, Task
 
@@ -54,6 +54,8 @@ class LensAndDeblurring(Task):
     mean squared error of the picture as a display shows it.
     """
 
+    steady = True
+
     def __init__(
         self, lens: Wavefront, block: Nafnet | None, crops: Crops, trained: Sequence[str] = ("lens", "net"), pace: float = 5.0
     ) -> None:
@@ -65,7 +67,9 @@ class LensAndDeblurring(Task):
         lens.freeze()
         groups: Groups = {}
         if "lens" in trained:
-            groups["lens"] = (self.pace, [lens.coefficients])
+            leaf = lens.coefficients
+            assert isinstance(leaf, nn.Parameter)
+            groups["lens"] = (self.pace, [leaf])
         if "net" in trained:
             assert block is not None
             groups["net"] = (1.0, list(block.body.parameters()))
@@ -81,18 +85,18 @@ class LensAndDeblurring(Task):
         return {"block": block, "lens": lens, "trained": list(self.trained), "pace": self.pace, "crops": self.crops.about()}
 
     @torch.no_grad()
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, ...]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, ...]:
         """Sharp pictures, sRGB-encoded; the defocus of each, (B,), um; and standard normal draws for its noise."""
         seed, pictures = Key(self.crops.seed).fold("lens").seed, self.crops.batch(numbers).to(self.device)
         defocus = DEFOCUS * (2 * uniform(seed, numbers, 1, self.device)[:, 0].float() - 1)
-        side = self.crops.size - 2 * self.lens.margin
+        side = self.crops.size - 2 * self.lens.reach
         return pictures, defocus, normal(seed, numbers, (3, side, side), self.device)
 
     def forward(self, batch: Batch) -> Tensor:
         pictures, defocus, draws = batch
         expected = convolve(srgb_decode(pictures), self.lens.psf(defocus=defocus))
         variance = expected.clamp_min(0) / self.white + (self.read / self.white) ** 2
-        inside = slice(self.lens.margin + BORDER, -self.lens.margin - BORDER)
+        inside = slice(self.lens.reach + BORDER, -self.lens.reach - BORDER)
         shown = srgb_encode(self.restored(expected + variance.sqrt() * draws))
         return l2_loss(shown[..., BORDER:-BORDER, BORDER:-BORDER], pictures[..., inside, inside])
 
@@ -111,12 +115,12 @@ class LensAndDeblurring(Task):
         counts = torch.poisson(self.white * expected.clamp_min(0).cpu(), generator=generator)
         counts = counts + self.read * torch.randn(counts.shape, generator=generator)
         shown = (srgb_encode(self.restored(counts.to(self.device) / self.white)).clamp(0, 1) * 255).round() / 255
-        inside = slice(self.lens.margin + BORDER, -self.lens.margin - BORDER)
+        inside = slice(self.lens.reach + BORDER, -self.lens.reach - BORDER)
         return float((shown[..., BORDER:-BORDER, BORDER:-BORDER].cpu() - photo[..., inside, inside].cpu()).square().mean())
 
     def validate(self) -> dict[str, float]:
         """PSNR, dB, of the mean squared error over the range, averaged over the photos held out; and that in focus and at the ends."""
-        photos = [_middle(photo, SIDE + 2 * self.lens.margin) for photo in self.crops.validation()]
+        photos = [_middle(photo, SIDE + 2 * self.lens.reach) for photo in self.crops.validation()]
         return {name: round(value, 4) for name, value in scores(self, photos).items()}
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from campipe.core.random import Key
 from campipe.ops.shake import shake_kernel
-from campipe.train.draws import uniform
+from campipe.train.draws import Numbers, uniform
 
 SIZE = 25
 """Pixels a side of each kernel."""
@@ -33,7 +31,7 @@ class Shakes(nn.Module):
         made = [path(key.fold(number)) for number in range(count)]
         self.register_buffer("kernels", torch.stack(made), persistent=False)
 
-    def batch(self, numbers: Sequence[int]) -> Tensor:
+    def batch(self, numbers: Numbers) -> Tensor:
         """The kernels of the samples of these numbers: (B, 25, 25), each sums to 1."""
         drawn = uniform(self.seed, numbers, 4, self.kernels.device)
         chosen = self.kernels[(drawn[:, 0] * len(self.kernels)).long()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from campipe.ops.colour import srgb_decode, srgb_encode
 from campipe.ops.convolution import convolve
 from campipe.train.crops import Crops
 from campipe.train.deblurring.shakes import SIZE, Shakes, path
-from campipe.train.draws import normal, uniform
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.task import Batch, Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -47,6 +47,8 @@ class Deblurring(Task):
     shakes   kernels that are drawn from
     """
 
+    steady = True
+
     def __init__(
         self,
         block: Nafnet | WienerNet,
@@ -71,7 +73,7 @@ class Deblurring(Task):
         return {**task, "sigma": list(self.sigma), "shakes": len(self.shakes.kernels)}
 
     @torch.no_grad()
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, ...]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, ...]:
         """Sharp pictures, sRGB-encoded; the blurred ones and the block's base, linear; and sigma, (B, 1, 1, 1)."""
         seed = Key(self.crops.seed).fold("deblurring").seed
         reach, pictures = SIZE // 2, self.crops.batch(numbers).to(self.device)
