@@ -11,6 +11,9 @@ from campipe.studies.setting import Setting
 
 # The one list of studies: name, and where its function is. They are imported when asked for.
 _STUDIES: dict[str, str] = {
+    "dae": "campipe.studies.dae:study",
+    "ssda": "campipe.studies.ssda:study",
+    "mlp": "campipe.studies.mlp:study",
     "denoise": "campipe.studies.denoise:study",
     "demosaick": "campipe.studies.demosaick:study",
     "noise2noise": "campipe.studies.noise2noise:study",

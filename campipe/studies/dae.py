@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor
 
@@ -35,7 +37,8 @@ def learn(setting: Setting) -> tuple[dict[str, TiedAutoencoder], CorruptedPatche
 def study(setting: Setting) -> Result:
     """Train the auto-encoders, or take what is trained already; score them on patches held out, and draw their filters."""
     nets, patches = learn(setting)
-    write_filters(setting.out / "filters.png", nets[f"gaussian_{WIDE}"].layer.weight, nets[f"masking_{WIDE}"].layer.weight)
+    if find_spec("imageio") is not None:
+        write_filters(setting.out / "filters.png", nets[f"gaussian_{WIDE}"].layer.weight, nets[f"masking_{WIDE}"].layer.weight)
     clean, *corrupted = _held_out(patches)
     of = dict(zip(KINDS, corrupted, strict=True))
     strength, axes = principal(torch.cat([patches.batch(range(k * 64, k * 64 + 64))[0].cpu() for k in range(32)]))
