@@ -15,8 +15,10 @@ from campipe.core.random import Key, whole
 STRIDE = 8
 """Pixels of the picture that the coarsest level sees as one: planes of half the resolution, and two halvings."""
 
-_START = -2.0
-"""Of the thresholds before the softplus: about an eighth of sigma."""
+_START, _WIDE = -2.0, 2.0
+"""Of thresholds and of bounds before the softplus: about an eighth of sigma, and twice sigma."""
+
+_LEAST = 1e-6  # of a bound that is divided by
 
 
 class Threshold(nn.Module):
@@ -34,6 +36,26 @@ class Threshold(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         return functional.relu(x - functional.conv2d(sigma, self.gain * functional.softplus(self.height.to(x.dtype))))
+
+
+class Bound(nn.Module):
+    """t sigma tanh(x / (t sigma)): no more than the noise can be, whose height t > 0 is learned for each channel.
+
+    channels   of x
+    levels     of sigma: the noise level of each colour adds its share
+    gain       factor on sigma
+
+    Where sigma goes to 0, so does what comes out, whatever x is.
+    """
+
+    def __init__(self, channels: int, levels: int, gain: float) -> None:
+        super().__init__()
+        self.height = nn.Parameter(torch.full((channels, levels, 1, 1), _WIDE))
+        self.gain = gain
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        height = functional.conv2d(sigma, self.gain * functional.softplus(self.height.to(x.dtype)))
+        return height * torch.tanh(x / height.clamp_min(_LEAST))
 
 
 class Correcting(nn.Module):
@@ -55,6 +77,7 @@ class UNet(nn.Module):
     width      channels of the finest level
     blocks     residual blocks at each side of the two finer levels
     coarse     residual blocks of the coarsest level; None: twice as many
+    bounded    True: what the last layer sees is bound to the noise, so that nothing is added where there is none
     cell       pixels a side of what becomes one pixel of the planes: 2, and 1 where the picture comes as planes of half the resolution
     gain       factor on picture and noise, so that the layers see values of about 1
     seed       of the weights at the start; the last layer's are 0, and the net is the function 0
@@ -75,6 +98,7 @@ class UNet(nn.Module):
         blocks: int = 1,
         coarse: int | None = None,
         cell: int = 2,
+        bounded: bool = False,
         gain: float = 8.0,
         seed: int = 0,
     ) -> None:
@@ -99,6 +123,7 @@ class UNet(nn.Module):
         self.down = nn.ParameterList([torch.zeros(middle, fine, 2, 2), torch.zeros(widest, middle, 2, 2)])
         self.up = nn.ParameterList([torch.zeros(widest, middle, 2, 2), torch.zeros(middle, fine, 2, 2)])
         self.middle_again, self.fine_again = several(middle, blocks), several(fine, blocks)
+        self.bound = Bound(fine, self.channels, gain) if bounded else None
         self.last = Convolution(fine, self.planes, bias=False)
         self._start(Key(seed).fold("weights"))
 
@@ -124,20 +149,21 @@ class UNet(nn.Module):
         levels = [level]
         for _ in self.down:
             levels.append(levels[-1] if level.shape[-2:] == (1, 1) else functional.avg_pool2d(levels[-1], 2))
+        levels = [_narrow(each) for each in levels]
         fine = _through(self.fine, fine, levels[0])
         middle = _through(self.middle, functional.conv2d(fine, self.down[0].to(x.dtype), stride=2), levels[1])
         coarse = _through(self.coarse, functional.conv2d(middle, self.down[1].to(x.dtype), stride=2), levels[2])
         middle = middle + functional.conv_transpose2d(coarse, self.up[0].to(x.dtype), stride=2)
         middle = _through(self.middle_again, middle, levels[1])
         fine = fine + functional.conv_transpose2d(middle, self.up[1].to(x.dtype), stride=2)
-        return self.last(_through(self.fine_again, fine, levels[0])) / self.gain
+        fine = _through(self.fine_again, fine, levels[0])
+        return self.last(fine if self.bound is None else self.bound(fine, levels[0])) / self.gain
 
     def _detail(self, x: Tensor) -> Tensor:
         """The first layer. It takes a small difference of large numbers, so that where the net runs in 16 bits, it alone does not."""
-        kind = x.device.type
-        with torch.autocast(kind, enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             found = functional.conv2d(functional.pad(self.gain * x, (1, 1, 1, 1), mode="replicate"), self._even(self.first.to(x.dtype)))
-        return found.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else found
+        return _narrow(found)
 
     def _even(self, weight: Tensor) -> Tensor:
         """The first layer's weights less their mean over the planes and the nine places of each colour."""
@@ -157,6 +183,12 @@ class UNet(nn.Module):
         for number, (weight, fan_in, variance) in enumerate(kept):
             generator = torch.Generator().manual_seed(key.fold(number).seed >> 1)
             weight.copy_(torch.randn(weight.shape, generator=generator) * math.sqrt(variance / fan_in))
+
+
+def _narrow(x: Tensor) -> Tensor:
+    """What came, but where the net runs in 16 bits: in those, its channels side by side, as matrix units take them."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind), memory_format=torch.channels_last) if torch.is_autocast_enabled(kind) else x
 
 
 def _through(blocks: nn.ModuleList, x: Tensor, sigma: Tensor) -> Tensor:
