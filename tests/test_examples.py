@@ -112,3 +112,11 @@ def test_example_8_measures_the_camera_that_took_the_frames(tmp_path, capsys):
         assert abs(float(found) - float(truth)) < 5 * float(error) + 1e-4
     # Of 120 divergences the largest is beyond 5 errors by chance once in 10^4; their own law leans a little.
     assert float(re.search(r"at most ([\d.]+) errors", said)[1]) < 6 and (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_example_11_gives_noise_the_statistics_of_a_texture(tmp_path, capsys):
+    example(11).main(str(tmp_path / "texture.png"), size=48, steps=30)
+    left = float(re.search(r"([\d.]+) % of its style loss", capsys.readouterr().out)[1])
+    assert left < 10
+    picture = cp.read(tmp_path / "texture.png")
+    assert (picture.height, picture.width) == (48, 144)

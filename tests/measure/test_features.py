@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from safetensors.torch import save_file
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.resources import find
 from campipe.measure.features import NETWORKS, VGG16, VGG19, CampipeSmall, feature_network, load_features
+from campipe.measure.losses import lpips
+from campipe.train.damages import KINDS
 
 # Weights of the convolutional parts as the papers' layers have them, and as Keras prints them for VGG: without their classifiers.
 COUNTS = {"vgg16": 14_714_688, "vgg19": 20_024_384, "alexnet": 2_469_696, "squeezenet": 722_496, "campipe-small": 462_304}
@@ -212,3 +215,13 @@ def test_pictures_and_layers_that_do_not_fit_are_refused():
         network(picture(), [])
     with pytest.raises(ShapeError, match="a feature network takes"):
         network(torch.rand(1, 2, 40, 40, generator=torch.Generator().manual_seed(0)), ["relu1"])
+
+
+@pytest.mark.parametrize("damage", KINDS, ids=lambda damage: damage.__name__)
+def test_the_distance_over_the_weights_that_ship_grows_with_every_damage(damage, photos):
+    picture = torch.tensor(photos["astronaut"][:96, 160:256]).movedim(-1, 0)[None].float() / 255
+    noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
+    network = feature_network("campipe-small")
+    steps = [damage(picture, torch.tensor([strength]), noise).clamp(0, 1) for strength in (0.1, 0.2, 0.4, 0.7, 1.0)]
+    distances = [float(lpips(step, picture, network, data_range=1)) for step in steps]
+    assert all(a < b for a, b in pairwise([0.0, *distances]))

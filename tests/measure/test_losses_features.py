@@ -95,6 +95,59 @@ def test_gradients_into_the_picture_are_right(small, pair):
         assert torch.autograd.gradcheck(some, x[:, :, 3:5, 4:5].clone().requires_grad_())
 
 
+def written_out(network, x: torch.Tensor, numbers: list[int]) -> dict[int, np.ndarray]:
+    """Features of a published trunk by torchvision's numbers of its layers, behind ImageNet's mean and deviation, layer by layer."""
+    mean, std = (torch.tensor(t, dtype=x.dtype).reshape(1, 3, 1, 1) for t in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    value, found = (x - mean) / std, {}
+    for number in range(max(numbers) + 1):
+        module = network.features[number]
+        if isinstance(module, torch.nn.Conv2d):
+            value = functional.conv2d(value, module.weight, module.bias, padding=1)
+        elif isinstance(module, torch.nn.ReLU):
+            value = value.clamp_min(0)
+        else:
+            blocks = value[..., : value.shape[-2] // 2 * 2, : value.shape[-1] // 2 * 2].unfold(-2, 2, 2).unfold(-2, 2, 2)
+            value = blocks.mean((-1, -2)) if isinstance(module, torch.nn.AvgPool2d) else blocks.amax((-1, -2))
+        if number in numbers:
+            found[number] = value.numpy()
+    return found
+
+
+def test_perceptual_losses_on_vgg_are_those_that_are_published_by_number_of_the_layer():
+    """VGG-19's five layers before their rectifiers with weights of 0.1 and 1 and an l1 norm; VGG-16's relu3_3 with a squared one."""
+    generator = torch.Generator().manual_seed(4)
+    x = torch.rand(2, 3, 34, 32, generator=generator)
+    y = (x + 0.1 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    numbers, weights = [2, 7, 16, 25, 34], [0.1, 0.1, 1.0, 1.0, 1.0]
+    names = ["conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"]
+    network = VGG19().draw(generator)
+    a, b = (written_out(network, t, numbers) for t in (x, y))
+    expected = sum(w * np.abs(a[n].astype(float) - b[n]).mean() for n, w in zip(numbers, weights, strict=True))
+    ours = perceptual_loss(x, y, network, dict(zip(names, weights, strict=True)), data_range=1, distance="l1")
+    assert ours.item() == pytest.approx(expected, rel=1e-5)
+    network = NETWORKS["vgg16"]().draw(generator)
+    a, b = (written_out(network, t, [15]) for t in (x, y))
+    expected = np.square(a[15].astype(float) - b[15]).mean()
+    assert perceptual_loss(x, y, network, {"relu3_3": 1.0}, data_range=1).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_gatys_losses_on_vgg_19_with_average_pooling_are_equations_1_to_5_of_the_paper():
+    generator = torch.Generator().manual_seed(5)
+    x, y = (torch.rand(1, 3, 32, 32, generator=generator) for _ in range(2))
+    network = VGG19(pooling="average").draw(generator)
+    numbers = [0, 5, 10, 19, 28]  # conv1_1 to conv5_1
+    a, b = (written_out(network, t, [*numbers, 21]) for t in (x, y))
+    content = 0.5 * np.sum((a[21].astype(float) - b[21]) ** 2)
+    assert content_loss(x, y, network, data_range=1).item() == pytest.approx(content, rel=1e-5)
+    style = 0.0
+    for number in numbers:
+        f, p = (t[number][0].reshape(t[number].shape[1], -1).astype(float) for t in (a, b))
+        maps, places = f.shape
+        style += 1 / 5 * np.sum((f @ f.T - p @ p.T) ** 2) / (4 * maps**2 * places**2)
+    ours = style_loss(x, y, network, {f"conv{k}_1": 1 / 5 for k in range(1, 6)}, data_range=1)
+    assert ours.item() == pytest.approx(style, rel=1e-5)
+
+
 # Style.
 
 
