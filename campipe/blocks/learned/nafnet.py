@@ -88,7 +88,9 @@ class NafNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W), H and W multiples of 4, to (B, outputs, H, W)."""
         x = x.contiguous(memory_format=torch.channels_last)  # blocks work on the channels of each pixel
-        fine = _through(self.fine, functional.conv2d(x, self.first.to(x.dtype), padding=1))
+        with torch.autocast(x.device.type, enabled=False):  # of light, 16 bits would round away what is darker than noise
+            fine = functional.conv2d(x, self.first.to(x.dtype), padding=1)
+        fine = _through(self.fine, _narrow(fine))
         middle = _through(self.middle, functional.conv2d(fine, self.down[0].to(x.dtype), stride=2))
         coarse = _through(self.coarse, functional.conv2d(middle, self.down[1].to(x.dtype), stride=2))
         middle = _through(self.middle_again, middle + functional.conv_transpose2d(coarse, self.up[0].to(x.dtype), stride=2))
@@ -115,3 +117,8 @@ def _through(blocks: nn.ModuleList, x: Tensor) -> Tensor:
     for block in blocks:
         x = block(x)
     return x.permute(0, 3, 1, 2)
+
+
+def _narrow(x: Tensor) -> Tensor:
+    """In the precision of autocast, where that is on."""
+    return x.to(torch.get_autocast_dtype(x.device.type)) if torch.is_autocast_enabled(x.device.type) else x
