@@ -72,7 +72,7 @@ class Screen:
         if as_json:
             self.say(json.dumps(rows, indent=2))
             return
-        columns = {"cameras": _camera, "recipes": _recipe, "isp": _recipe, "stages": _stage, "blocks": _block}[what]
+        columns = {"cameras": _camera, "recipes": _recipe, "isp": _recipe, "stages": _stage, "blocks": _block}.get(what, _plain)
         cells = [columns(row) for row in rows]
         self.table(list(cells[0]) if cells else [], [list(row.values()) for row in cells])
         if what == "cameras":
@@ -175,6 +175,10 @@ def _camera(row: dict[str, Any]) -> dict[str, str]:
 
 def _recipe(row: dict[str, Any]) -> dict[str, str]:
     return {"name": row["name"], "makes": row["about"] or "", "file": row["file"]}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in row.items()}
 
 
 def _stage(row: dict[str, Any]) -> dict[str, str]:
