@@ -41,7 +41,7 @@ def study(setting: Setting) -> Result:
         write_filters(setting.out / "filters.png", nets[f"gaussian_{WIDE}"].layer.weight, nets[f"masking_{WIDE}"].layer.weight)
     clean, *corrupted = _held_out(patches)
     of = dict(zip(KINDS, corrupted, strict=True))
-    strength, axes = principal(torch.cat([patches.batch(range(k * 64, k * 64 + 64))[0].cpu() for k in range(32)]))
+    strength, axes = principal(torch.cat([patches.batch(range(k * BATCH, (k + 1) * BATCH))[0].cpu() for k in range(32)]))
     rows, claims = [], []
     for name, net in nets.items():
         kind, width = name.split("_")[0], NETS[name]

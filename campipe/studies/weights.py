@@ -9,8 +9,8 @@ from campipe.io.atomic import write_bytes
 from campipe.studies.setting import Setting
 from campipe.train.task import Fitted
 
-DATA = "crops of 48 of 52 photos of 512 x 512 pixels, made grey, and procedural scenes"
-LICENCE = "CC BY-SA 4.0, as the photos"
+DATA = "52 photos of CID22 (Cloudinary), CC BY-SA 4.0, 4 of them held out, made grey; procedural scenes"
+LICENCE = "Apache-2.0; trained on photos under CC BY-SA 4.0 (attribution Cloudinary, CID22)"
 
 
 def keep(setting: Setting, name: str, block: Learned, fitted: Fitted, patches: int, further: Mapping[str, str] | None = None) -> None:
