@@ -21,7 +21,7 @@ RECIPE = """train: 1
 about: a very small raw denoiser
 block: denoise/raw_unet
 network: {width: 8, blocks: 1, coarse: 1}
-data: {crop: 48, colour: 0.0, chroma: 0.0, scenes: 0.0, held_out: 1, held_out_cameras: [nikon-d850], ev: [-3, -1]}
+data: {crop: 48, colour: 0.0, chroma: 0.0, scenes: 0.0, held_out: 1, held_out_cameras: [google-pixel], ev: [-4, -3]}
 optimiser:
   steps: 60
   batch: 4
