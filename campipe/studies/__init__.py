@@ -18,6 +18,7 @@ _STUDIES: dict[str, str] = {
     "demosaick": "campipe.studies.demosaick:study",
     "noise2noise": "campipe.studies.noise2noise:study",
     "blind_spot": "campipe.studies.blind_spot:study",
+    "rtf": "campipe.studies.rtf:study",
     "jdd": "campipe.studies.jdd:study",
     "raw_denoise": "campipe.studies.raw_denoise:study",
     "mining": "campipe.studies.mining:study",
