@@ -40,13 +40,13 @@ def study(setting: Setting) -> Result:
     """Train the network, write its weights into the study's folder, and rank damages of test pictures by it."""
     task = FeatureLearning(setting.crops(128, colour=0.2, scenes=0.15))
     fitted = setting.fit("features", task, TRAINING)
-    trained, task = task.trunk, task.to("cpu")
+    trained = task.trunk
     told = ", ".join(f"{name} {value:.1f} %" for name, value in fitted.scores.items())
     budget = f"{fitted.steps} steps of {TRAINING.batch} crops on {setting.device}"
     write_features(trained, setting.out / "features_small.safetensors", {"data": DATA, "licence": LICENCE, "budget": budget})
     write_bytes(setting.out / "features_small.md", _card(trained, budget, told).encode())
-    pictures = [picture[..., :256, :256] for picture in setting.kodak(8)]
-    drawn = CampipeSmall().draw(torch.Generator().manual_seed(1001))
+    pictures = [picture[..., :256, :256].to(task.device) for picture in setting.kodak(8)]
+    drawn = CampipeSmall().draw(torch.Generator().manual_seed(1001)).to(task.device)
     rows = [_row("campipe-small", trained, pictures, fitted.scores), _row("the same, random weights", drawn, pictures, {})]
     order = rows[0].scores
     least = min(value for name, value in order.items() if name.startswith("in order"))
@@ -73,8 +73,8 @@ def ranked(network: FeatureNetwork, pictures: list[Tensor]) -> dict[str, float]:
     for damage in KINDS:
         right = []
         for number, picture in enumerate(pictures):
-            noise = draws.normal(Key(0).fold("ranked").seed, [number], picture.shape[1:])
-            steps = [damage(picture, torch.tensor([level]), noise).clamp(0, 1) for level in LEVELS]
+            noise = draws.normal(Key(0).fold("ranked").seed, [number], picture.shape[1:], picture.device)
+            steps = [damage(picture, picture.new_full((1,), level), noise).clamp(0, 1) for level in LEVELS]
             distances = [float(lpips(step, picture, network, data_range=1)) for step in steps]
             right += [a < b for a, b in pairwise(distances)]
         found[f"in order, %: {damage.__name__}"] = 100 * sum(right) / len(right)
@@ -86,9 +86,9 @@ def blur_over_noise(network: FeatureNetwork, pictures: list[Tensor]) -> float:
     """Mean distance of pictures blurred by 1.2 px, over that of pictures with white noise of the same mean squared error."""
     blurred, noisy = 0.0, 0.0
     for number, picture in enumerate(pictures):
-        soft = gaussian_blur(picture, torch.tensor(1.2), 6)
+        soft = gaussian_blur(picture, picture.new_full((), 1.2), 6)
         error = (soft - picture).square().mean().sqrt()
-        noise = draws.normal(Key(1).fold("ranked").seed, [number], picture.shape[1:])
+        noise = draws.normal(Key(1).fold("ranked").seed, [number], picture.shape[1:], picture.device)
         blurred += float(lpips(soft, picture, network, data_range=1))
         noisy += float(lpips((picture + error * noise).clamp(0, 1), picture, network, data_range=1))
     return blurred / noisy

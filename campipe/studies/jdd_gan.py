@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -13,7 +14,7 @@ from campipe.measure.features import CampipeSmall, feature_network
 from campipe.measure.losses.adversarial import RelativisticLoss
 from campipe.measure.losses.pixel import l2_loss
 from campipe.ops.demosaick import malvar
-from campipe.studies.perception import OWN, PSNR, Judge
+from campipe.studies.perception import OWN, PSNR, Judge, seconds_per_megapixel
 from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train import draws
@@ -68,8 +69,10 @@ def study(setting: Setting) -> Result:
     options = {"perceptual": PERCEPTUAL, "adversarial": ADVERSARIAL}
     task = Adversarial(again, answer, l2_loss, "l2", feature_network(CampipeSmall.title), RelativisticLoss(), **options)
     against = setting.fit("against", task, AGAINST)
-    rows = [_row(name, net.to(setting.device), setting) for name, net in (("L2 alone", block), ("L2, features and discriminator", sharp))]
-    rows.append(_row("Malvar's method", Joint(weights=None, width=2, blocks=1).to(setting.device), setting, count=False))
+    pictures, judge = setting.kodak(None if setting.budget >= 1 else 2), Judge(setting.device)
+    nets = (("L2 alone", block), ("L2, features and discriminator", sharp))
+    rows = [_row(name, lambda mosaic, net=net: net.net(mosaic, "RGGB", SIGMA / 255), net, pictures, judge) for name, net in nets]
+    rows.append(_row("Malvar's method, which takes no noise away", lambda mosaic: malvar(mosaic, "RGGB"), None, pictures, judge))
     plain, looks = (row.scores for row in rows[:2])
     return Result(
         system="Joint demosaicking and denoising with a GAN (Dong et al. 2018)",
@@ -89,12 +92,15 @@ def study(setting: Setting) -> Result:
 
 
 @torch.no_grad()
-def _row(name: str, block: Joint, setting: Setting, count: bool = True) -> Row:
-    pictures = setting.kodak(None if setting.budget >= 1 else 2)
+def _row(name: str, work: Callable[[Tensor], Tensor], block: Joint | None, pictures: list[Tensor], judge: Judge) -> Row:
+    if block is not None:
+        block.to("cpu")
+    seconds = seconds_per_megapixel(work, torch.full((1, 1, 256, 256), 0.5))
+    if block is not None:
+        block.to(judge.device)
     pairs = []
     for number, picture in enumerate(pictures):
         noise = draws.normal(Key(0).fold("jdd_gan").seed, [number], (1, *picture.shape[-2:]))
-        mosaic = (seen_through(picture) + SIGMA / 255 * noise).to(setting.device)
-        pairs.append((block.net(mosaic, "RGGB", SIGMA / 255), picture))
-    scores = Judge(setting.device).scores(pairs, COUNTED)
-    return Row(name, scores, sum(weight.numel() for weight in block.body.parameters()) if count else None)
+        pairs.append((work((seen_through(picture) + SIGMA / 255 * noise).to(judge.device)), picture))
+    count = None if block is None else sum(weight.numel() for weight in block.body.parameters())
+    return Row(name, judge.scores(pairs, COUNTED), count, seconds)

@@ -13,7 +13,7 @@ from campipe.measure.features import CampipeSmall, feature_network
 from campipe.measure.losses.adversarial import RelativisticLoss
 from campipe.measure.losses.pixel import l1_loss
 from campipe.ops.upsample import cubic, lanczos3, upsample
-from campipe.studies.perception import OWN, PSNR, Judge
+from campipe.studies.perception import OWN, PSNR, Judge, seconds_per_megapixel
 from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train.adversarial import Adversarial
@@ -56,13 +56,15 @@ def study(setting: Setting) -> Result:
     fitted = setting.fit("super_resolve_x4_gan", task, TRAINING)
     trained = f"{fitted.steps} steps of {TRAINING.batch} crops of {crops.size} pixels on {setting.device}, from super_resolve_x4"
     sharp.save(setting.out / "super_resolve_x4_gan.safetensors", {"budget": trained, "recipe": "the study super_resolution"})
-    methods = [
-        *(way for factor in (2, 4) for way in _classical(factor)),
-        *(Method(name, net.factor, _count(net), net.to(setting.device).net) for name, net in (
-            ("SRResNet", double), ("SRResNet", fourfold), ("SRGAN", sharp),
-        )),
-    ]  # fmt: skip
-    rows = {f"{method.name} x{method.factor}": _row(method, setting) for method in methods}
+    nets = (("SRResNet", double), ("SRResNet", fourfold), ("SRGAN", sharp))
+    methods = [way for factor in (2, 4) for way in _classical(factor)]
+    methods += [Method(name, net.factor, _count(net), net.to("cpu").net) for name, net in nets]
+    seconds = [seconds_per_megapixel(method.upsample, torch.full((1, 3, 128, 128), 0.5)) for method in methods]
+    for _, net in nets:
+        net.to(setting.device)
+    pictures = setting.kodak(None if setting.budget >= 1 else 2)
+    judge = Judge(setting.device)
+    rows = {f"{method.name} x{method.factor}": _row(method, taken, pictures, judge) for method, taken in zip(methods, seconds, strict=True)}
     gains = {factor: rows[f"SRResNet x{factor}"].scores[PSNR] - rows[f"bicubic x{factor}"].scores[PSNR] for factor in (2, 4)}
     least, sharpened = rows["SRResNet x4"].scores, rows["SRGAN x4"].scores
     return Result(
@@ -93,12 +95,10 @@ def _classical(factor: int) -> list[Method]:
 
 
 @torch.no_grad()
-def _row(method: Method, setting: Setting) -> Row:
-    judge = Judge(setting.device)
-    pictures = setting.kodak(None if setting.budget >= 1 else 2)
-    questions = (scored(picture.to(setting.device), method.factor, number) for number, picture in enumerate(pictures))
+def _row(method: Method, seconds: float, pictures: list[Tensor], judge: Judge) -> Row:
+    questions = (scored(picture.to(judge.device), method.factor, number) for number, picture in enumerate(pictures))
     scores = judge.scores(((method.upsample(low), picture) for low, picture in questions), COUNTED)
-    return Row(f"{method.name} x{method.factor}", scores, method.parameters)
+    return Row(f"{method.name} x{method.factor}", scores, method.parameters, seconds)
 
 
 def _count(block: SrResNet) -> int:
