@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,17 +55,21 @@ def training(steps: int = STEPS) -> Training:
 
 def trained(setting: Setting, name: str, make: Callable[[], Restoring]) -> Restored:
     """Train a net in the folder `name`, or go on there, and score it on Kodak; what is finished is only read."""
-    task = make()
-    setting.fit(name, task, training())
-    folder = setting.out / name
-    of = {"weights": hashlib.sha256((folder / CHECKPOINT).read_bytes()).hexdigest(), "damage": plain(task.damage), "seed": SEED}
-    kept = folder / "kodak.json"
+    task, how = make(), setting.shortened(training())
+    checkpoint, kept = setting.out / name / CHECKPOINT, setting.out / name / "kodak.json"
+    said = {"task": task.about(), "training": {**plain(how), "rate": plain(how.rate)}, "seed": SEED}
+    asked = json.loads(json.dumps(said))
     held: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    if held.get("of") != of:
+    if held.get("asked") != asked or held.get("weights") != _digest(checkpoint):
+        setting.fit(name, task, training())
         found = on_kodak(setting, task.damage, task.net.to(setting.device), setting.device)
-        held = {"of": of, **asdict(found)}
+        held = {"asked": asked, "weights": _digest(checkpoint), **asdict(found)}
         write_bytes(kept, json.dumps(held, indent=1).encode())
     return Restored(held["psnr"], held["damaged"])
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 @torch.no_grad()
