@@ -43,8 +43,7 @@ class Shot:
 
 def held_out() -> list[str]:
     """The cameras that the recipe keeps from training."""
-    data = TrainingRecipe.load(RECIPE).document.data
-    return list(data["held_out_cameras"] if isinstance(data, dict) else data.held_out_cameras)  # type: ignore[attr-defined]
+    return list(TrainingRecipe.load(RECIPE).document.data["held_out_cameras"])
 
 
 def shots(pictures: list[Tensor], cameras: list[str]) -> Iterator[Shot]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from campipe.core.random import Key
 from campipe.ops.colour import apply_matrix, srgb_decode
 from campipe.ops.filters import gaussian_blur
 from campipe.ops.tone import tone_curve_inverse
-from campipe.train.draws import normal, uniform
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.raw.cameras import ALWAYS, AT_ISO, LIGHTS, STEPS, CameraTable
 from campipe.train.raw.exposure import exposed, profile
 
@@ -65,7 +64,7 @@ class RawSampler(nn.Module):
         """What the samples hang on, as plain values."""
         return {"cameras": list(self.table.cameras), "ev": list(self.ev), "seconds": list(self.seconds)}
 
-    def shots(self, numbers: Sequence[int]) -> dict[str, Tensor]:
+    def shots(self, numbers: Numbers) -> dict[str, Tensor]:
         """What is drawn for each sample, (B,): row of the camera, of the ISO and of the light in the table, and ev, seconds, tone, brightness."""
         u = uniform(self._key.seed, numbers, 7, self.table.always.device)
         camera = (u[:, 0] * len(self.table)).long()
@@ -81,7 +80,7 @@ class RawSampler(nn.Module):
             "brightness": own["brightness_low"] + (own["brightness_high"] - own["brightness_low"]) * u[:, 6].float(),
         }
 
-    def photograph(self, pictures: Tensor, shots: dict[str, Tensor], numbers: Sequence[int]) -> RawBatch:
+    def photograph(self, pictures: Tensor, shots: dict[str, Tensor], numbers: Numbers) -> RawBatch:
         """The pairs of pictures.
 
         pictures   (B, 3, H, W), encoded for a display, in [0, 1]; H and W even

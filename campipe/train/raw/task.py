@@ -14,6 +14,7 @@ from campipe.core.random import Key
 from campipe.measure.psnr import psnr
 from campipe.ops.colour import srgb_encode
 from campipe.train.crops import Crops
+from campipe.train.draws import Numbers
 from campipe.train.raw.cameras import CameraTable, bayer_cameras
 from campipe.train.raw.sampler import RawBatch, RawSampler
 from campipe.train.task import Task
@@ -64,7 +65,7 @@ class RawDenoising(Task):
         task = {"block": self.block.block, "architecture": self.block.architecture, "crops": self.crops.about(), "loss": self.named}
         return {**task, **self.sampler.about(), "held_out_cameras": list(self.held_out_cameras)}
 
-    def batch(self, numbers: Sequence[int]) -> RawBatch:
+    def batch(self, numbers: Numbers) -> RawBatch:
         """The pairs of these numbers."""
         with torch.no_grad():
             return self.sampler.photograph(self.crops.batch(numbers), self.sampler.shots(numbers), numbers)
