@@ -65,7 +65,7 @@ class RawSampler(nn.Module):
         return {"cameras": list(self.table.cameras), "ev": list(self.ev), "seconds": list(self.seconds)}
 
     def shots(self, numbers: Numbers) -> dict[str, Tensor]:
-        """What is drawn for each sample, (B,): row of the camera, of the ISO and of the light in the table, and ev, seconds, tone, brightness."""
+        """What is drawn for each sample, (B,): camera, iso and light, rows of the table; and ev, seconds, tone, brightness."""
         u = uniform(self._key.seed, numbers, 7, self.table.always.device)
         camera = (u[:, 0] * len(self.table)).long()
         own = dict(zip(ALWAYS, self.table.always[camera].unbind(-1), strict=True))

@@ -22,7 +22,7 @@ from campipe.train.task import Task
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 LEAST = 0.002
-"""What the noise of a sample counts as at least where its loss is taken, half a step of 8 bits: without it noise that nobody sees would count."""
+"""What the noise of a sample counts as at least where its loss is taken, half a step of 8 bits: noise that nobody sees counts little."""
 SIDE, SHOTS = 256, 6
 """Pixels a side of what is validated of a photo, from its middle, and the shots of each."""
 
