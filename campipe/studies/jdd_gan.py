@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -66,13 +65,13 @@ def study(setting: Setting) -> Result:
         found = malvar(mosaic, "RGGB") + sharp.correction(mosaic, sigma)
         return found[..., inside, inside], clean[..., inside, inside]
 
-    options = {"perceptual": PERCEPTUAL, "adversarial": ADVERSARIAL}
-    task = Adversarial(again, answer, l2_loss, "l2", feature_network(CampipeSmall.title), RelativisticLoss(), **options)
+    features, relativistic = feature_network(CampipeSmall.title), RelativisticLoss()
+    task = Adversarial(again, answer, l2_loss, "l2", features, relativistic, perceptual=PERCEPTUAL, adversarial=ADVERSARIAL)
     against = setting.fit("against", task, AGAINST)
     pictures, judge = setting.kodak(None if setting.budget >= 1 else 2), Judge(setting.device)
     nets = (("L2 alone", block), ("L2, features and discriminator", sharp))
-    rows = [_row(name, lambda mosaic, net=net: net.net(mosaic, "RGGB", SIGMA / 255), net, pictures, judge) for name, net in nets]
-    rows.append(_row("Malvar's method, which takes no noise away", lambda mosaic: malvar(mosaic, "RGGB"), None, pictures, judge))
+    rows = [_row(name, net, pictures, judge) for name, net in nets]
+    rows.append(_row("Malvar's method, which takes no noise away", None, pictures, judge))
     plain, looks = (row.scores for row in rows[:2])
     return Result(
         system="Joint demosaicking and denoising with a GAN (Dong et al. 2018)",
@@ -92,7 +91,12 @@ def study(setting: Setting) -> Result:
 
 
 @torch.no_grad()
-def _row(name: str, work: Callable[[Tensor], Tensor], block: Joint | None, pictures: list[Tensor], judge: Judge) -> Row:
+def _row(name: str, block: Joint | None, pictures: list[Tensor], judge: Judge) -> Row:
+    """Scores of a block, or of Malvar's method."""
+
+    def work(mosaic: Tensor) -> Tensor:
+        return malvar(mosaic, "RGGB") if block is None else block.net(mosaic, "RGGB", SIGMA / 255)
+
     if block is not None:
         block.to("cpu")
     seconds = seconds_per_megapixel(work, torch.full((1, 1, 256, 256), 0.5))

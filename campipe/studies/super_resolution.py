@@ -51,8 +51,8 @@ def study(setting: Setting) -> Result:
     sharp = SrResNet(weights="super_resolve_x4")
     crops = setting.crops(160, colour=0.2, chroma=0.25, scenes=0.05)
     made = SuperResolution(sharp, crops, l1_loss, "l1")
-    options = {"perceptual": PERCEPTUAL, "adversarial": ADVERSARIAL}
-    task = Adversarial(made, made.answered, l1_loss, "l1", feature_network(CampipeSmall.title), RelativisticLoss(), **options)
+    features, relativistic = feature_network(CampipeSmall.title), RelativisticLoss()
+    task = Adversarial(made, made.answered, l1_loss, "l1", features, relativistic, perceptual=PERCEPTUAL, adversarial=ADVERSARIAL)
     fitted = setting.fit("super_resolve_x4_gan", task, TRAINING)
     trained = f"{fitted.steps} steps of {TRAINING.batch} crops of {crops.size} pixels on {setting.device}, from super_resolve_x4"
     sharp.save(setting.out / "super_resolve_x4_gan.safetensors", {"budget": trained, "recipe": "the study super_resolution"})

@@ -45,11 +45,13 @@ class Learner(nn.Module):
         self.trunk.draw(generator)
         # Most damages are in the finest detail, which random filters hardly see beside the light itself.
         with torch.no_grad():
-            first = self.trunk.features[0].weight[EVEN:]
+            first = self.trunk.get_parameter("features.0.weight")[EVEN:]
             first -= first.mean((2, 3), keepdim=True)
             first *= math.sqrt(9 / 8)
         self.layers = self.trunk.lpips_layers
-        seen = 2 * sum(self.trunk.features[self.trunk.names[name] - 1].weight.shape[0] for name in self.layers)
+        # The layers looked at are rectifiers; the convolution before each says how many features there are.
+        before = (self.trunk.get_parameter(f"features.{self.trunk.names[name] - 1}.weight") for name in self.layers)
+        seen = 2 * sum(weight.shape[0] for weight in before)
         self.damage = _perceptron(seen, 2 * len(KINDS) + 1, generator)
         self.turn = _perceptron(seen // 2, 4, generator)
         self.code = _perceptron(seen, CODE, generator)

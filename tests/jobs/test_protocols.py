@@ -60,3 +60,15 @@ def test_a_perfect_answer_would_have_no_error(photo):
 def test_an_unknown_slot_is_refused():
     with pytest.raises(CampipeError, match="but 'stereo' came"):
         examined("stereo", "x", None)
+
+
+def test_a_super_resolver_is_asked_for_the_photo_that_its_low_resolution_picture_was_taken_of(photo):
+    odd, names = photo.crop(0, 0, 190, 254), ("bicubic", "lanczos")
+    asked, again = (question("super_resolve", odd, 5, None, blocks.super_resolve(name)) for name in names)
+    assert asked.given.data.shape == (1, 3, 94, 126) and asked.wanted.shape == (1, 3, 188, 252)
+    assert torch.equal(asked.given.data, again.given.data)
+    mean = torch.nn.functional.avg_pool2d(srgb_decode(asked.wanted), 2)
+    assert float((srgb_decode(asked.given.data) - mean).mean().abs()) < 2e-3  # light is kept, but for clipping
+    assert question("super_resolve", photo, 0, None, blocks.super_resolve("bicubic", factor=4)).given.data.shape == (1, 3, 48, 64)
+    with pytest.raises(CampipeError, match="leave sigma out"):
+        examined("super_resolve", "bicubic", 5.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ class SuperResolver(Block):
     """
 
     slot = "super_resolve"
-    reads = ("camera", "linear", "display")
+    reads: ClassVar[tuple[str, ...]] = ("camera", "linear", "display")
     tiles = False
 
     def __init__(self, factor: int = 2, name: str | None = None) -> None:
