@@ -44,7 +44,7 @@ AGAINST = Training(
     validate_every=1500,
     log_every=100,
 )
-PERCEPTUAL, ADVERSARIAL = 1e-3, 3e-5
+PERCEPTUAL, ADVERSARIAL = 2e-3, 3e-5
 """Weights beside an l2 loss of 1. Small as the paper's: a mean squared error of 1e-3 is 30 dB."""
 SIGMA = 10.0
 """Of the scores, on the scale from 0 to 255."""
