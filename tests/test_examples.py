@@ -120,3 +120,12 @@ def test_example_11_gives_noise_the_statistics_of_a_texture(tmp_path, capsys):
     assert left < 10
     picture = cp.read(tmp_path / "texture.png")
     assert (picture.height, picture.width) == (48, 144)
+
+
+def test_example_10_brings_the_picture_nearer_with_every_part_of_the_camera(photo, capsys):
+    example(10).main(photo, steps=10)
+    said = capsys.readouterr().out
+    before, after = re.search(r"as it came: ([\d.]+) dB", said), re.search(r"10 ([\d.]+) dB", said)
+    assert float(after[1]) > float(before[1]) + 0.5
+    for group in ("camera_exposure_ev", "developing_denoise_strength", "developing_tone_curve", "developing_demosaick_weights"):
+        assert all(float(norm) > 0 for norm in re.findall(rf"gradient_{group} ([\d.e-]+)", said)) and f"gradient_{group}" in said
