@@ -56,6 +56,7 @@ TABLE = {
     "a picture where a raw is needed": ("develop photo.png --out new.png", ["photo.png", "raw"]),
     "a folder where a raw is needed": ("develop photos --out new.png", ["photos"]),
     "an unknown demosaicker": ("develop RAW --out new.png --demosaick best", ["best", "malvar"]),
+    "an unknown denoiser": ("develop RAW --out new.png --denoiser best", ["best", "raw_unet"]),
     "bits that no picture has": ("develop RAW --out new.png --bits 12", ["12", "16"]),
     "a suffix that no picture has": ("develop RAW --out new.gif", ["new.gif"]),
     "a picture of no kind": ("simulate photo.png --camera sony-a7s2 --out new.dng --png new.xyz", ["new.xyz", ".png"]),
