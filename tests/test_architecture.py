@@ -25,7 +25,8 @@ FLOORS = {
     "synth": 4,
     "recipe": 5,
     **dict.fromkeys(("testing", "train", "report"), 6),
-    **dict.fromkeys(("jobs", "explore", "studies"), 7),
+    "studies": 6.5,  # the step below the jobs, which run and list them
+    **dict.fromkeys(("jobs", "explore"), 7),
     "cli": 8,
     "__main__": 8,
 }

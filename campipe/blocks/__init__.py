@@ -15,6 +15,7 @@ from campipe.core.errors import CampipeError
 _FILLERS: dict[str, dict[str, str]] = {
     "demosaick": {
         "bilinear": "campipe.blocks.demosaicking.bilinear:Bilinear",
+        "joint": "campipe.blocks.demosaicking.joint:Joint",
         "malvar": "campipe.blocks.demosaicking.malvar:Malvar",
         "hamilton_adams": "campipe.blocks.demosaicking.hamilton_adams:HamiltonAdams",
         "menon": "campipe.blocks.demosaicking.menon:Menon",
