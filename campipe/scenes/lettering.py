@@ -57,7 +57,8 @@ def lettering(
         raise CampipeError(f"writing covers a share from 0 to {MOST} of a picture, least to most, but {least} to {share} came")
     key = Key(seed).fold("lettering")
     lines, columns = height // _HIGH + 2, int(width + SLANT[1] * height) // _WIDE + 2
-    places = _places(*_drawn(key.fold("page"), numbers, 5, device).unbind(-1), height, width)
+    wide, high, slant, left, top = _drawn(key.fold("page"), numbers, 5, device).unbind(-1)
+    places = _places(wide, high, slant, left, top, height, width)
     line, column = places[0] // _HIGH, places[1] // _WIDE
     where = ((line * columns + column).clamp(max=lines * columns - 1)).flatten(2)
     letters = (_drawn(key.fold("letters"), numbers, lines * columns, device) * (_BLANK / (1 - _SPACES))).long().clamp(max=_BLANK)

@@ -26,8 +26,8 @@ SIGMAS = (25.0, 15.0, 50.0)
 SEED = 2026
 APART = 8
 """Pixels from patch to patch in a crop."""
-LAYER_STEPS = 800
-STEPS = {"noise": 6000, "writing": 5500}
+LAYER_STEPS = 1000
+STEPS = {"noise": 6000, "writing": 7000}
 CROP = {"noise": (108, 96), "writing": (80, 192)}
 """Pixels of a crop, and crops of a step: about 16,000 patches."""
 
@@ -40,10 +40,10 @@ def _layers(setting: Setting, name: str, block: Ssda | SsdaInpainting, patches: 
     body, batch = block.body, CROP[name][1]
     assert isinstance(body, StackedAutoencoder)
     for depth in range(len(body.up)):
-        rate = WarmUpCosine(1e-3, 1e-5, 50, LAYER_STEPS)
+        rate = WarmUpCosine(2e-3, 2e-5, 50, LAYER_STEPS)
         training = Training(LAYER_STEPS, batch, rate, ema=0.99, precision="bfloat16", validate_every=LAYER_STEPS)
         setting.fit(f"{name}_layer_{depth}", LayerTraining(body, depth, patches), training)
-    rate = WarmUpCosine(1e-3, 1e-6, 200, STEPS[name])
+    rate = WarmUpCosine(2e-3, 1e-6, 200, STEPS[name])
     training = Training(STEPS[name], batch, rate, clip=1.0, precision="bfloat16", validate_every=2000)
     return setting.fit(name, PatchLearning(block, patches), training)
 

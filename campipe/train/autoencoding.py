@@ -62,12 +62,13 @@ class LayerTraining(Task):
         up, down = body.up[depth], body.down[depth]
         assert isinstance(up, Dense) and isinstance(down, Dense)
         self.before, self.depth, self.patches = body, depth, patches
-        self.net = Layer(up, down, linear=depth == 0)
+        self.net: Layer = Layer(up, down, linear=depth == 0)
+        self.units = up.bias.numel()
         self.beta, self.rho, self.decay = float(beta), float(rho), float(decay)
 
     def about(self) -> dict[str, Any]:
         numbers = {name: getattr(self, name) for name in ("depth", "beta", "rho", "decay")}
-        return {"widths": [len(layer.bias) for layer in self.before.up], **numbers, "patches": self.patches.about()}
+        return {"widths": self.before.widths, **numbers, "patches": self.patches.about()}
 
     def batch(self, numbers: Numbers) -> Batch:
         clean, noisy, wanted = self.patches.pairs(numbers)
@@ -78,7 +79,7 @@ class LayerTraining(Task):
 
     def forward(self, batch: Batch) -> Tensor:
         given, wanted = batch
-        code, answer = self.net(given).split([len(self.net.up.bias), wanted.shape[1]], 1)
+        code, answer = self.net(given).split([self.units, wanted.shape[1]], 1)
         error = 0.5 * (answer - wanted).square().mean()
         return error + self.beta * sparsity_loss(code, rho=self.rho) / code.shape[1] + decayed(self.net, self.decay)
 
@@ -86,7 +87,7 @@ class LayerTraining(Task):
     def validate(self) -> dict[str, float]:
         """Mean squared error, and mean activation of the code, of samples with numbers that a training does not reach."""
         given, wanted = self.batch(range(2**31, 2**31 + 4))
-        code, answer = self.net(given).split([len(self.net.up.bias), wanted.shape[1]], 1)
+        code, answer = self.net(given).split([self.units, wanted.shape[1]], 1)
         return {"error": round(float((answer - wanted).square().mean()), 6), "activation": round(float(code.mean()), 4)}
 
 
@@ -129,11 +130,12 @@ class TiedTraining(Task):
 
     def __init__(self, nets: Mapping[str, TiedAutoencoder], patches: CorruptedPatches) -> None:
         super().__init__()
-        self.net, self.patches = nn.ModuleDict(nets), patches
+        self.net: nn.ModuleDict = nn.ModuleDict(nets)
+        self.patches = patches
+        self.widths = {name: net.layer.bias.numel() for name, net in nets.items()}
 
     def about(self) -> dict[str, Any]:
-        widths = {name: len(net.back) for name, net in self.net.items()}
-        return {"nets": widths, "patches": self.patches.about()}
+        return {"nets": self.widths, "patches": self.patches.about()}
 
     def batch(self, numbers: Numbers) -> Batch:
         """Clean patches, those under noise and those with holes, (N, side^2) each."""

@@ -152,7 +152,8 @@ class PatchLearning(Task):
 
 def written_over(clean: Tensor, seed: int, numbers: Numbers, share: float, least: float = 0.0) -> tuple[Tensor, Tensor]:
     """Pictures, (B, 1, H, W), under black writing where their number is even and white where it is odd; and where it is, 1 or 0."""
-    mask = lettering(seed, numbers, *clean.shape[-2:], share, clean.device, least)
+    height, width = clean.shape[-2:]
+    mask = lettering(seed, numbers, height, width, share, clean.device, least)
     number = torch.as_tensor(numbers if isinstance(numbers, Tensor) else list(numbers), device=clean.device)
     return torch.where(mask > 0, (number % 2).to(clean.dtype)[:, None, None, None], clean), mask
 

@@ -12,6 +12,8 @@ from torch.nn import functional
 from campipe.core.errors import CampipeError
 from campipe.core.random import Key, whole
 
+_LOGISTIC = 4.0  # of weights before a logistic function, whose slope is a quarter
+
 
 class Dense(nn.Module):
     """A fully connected layer in the precision of its input: (..., inputs) to (..., outputs)."""
@@ -97,10 +99,12 @@ class StackedAutoencoder(nn.Module):
         checked(inputs=inputs, outputs=outputs, **{f"widths[{i}]": width for i, width in enumerate(widths)})
         if not widths:
             raise CampipeError("widths of a net are at least one, but none came; give (720, 720)")
+        self.widths = [int(width) for width in widths]
         self.up = nn.ModuleList(Dense(a, b) for a, b in zip((inputs, *widths[:-1]), widths, strict=True))
         self.down = nn.ModuleList(Dense(b, a) for a, b in zip((outputs, *widths[:-1]), widths, strict=True))
         key = Key(seed).fold("weights")
-        start([*self.up, *list(self.down)[1:]], key)
+        start([self.up[0]], key.fold("first"), 2.0)
+        start([*list(self.up)[1:], *list(self.down)[1:]], key, _LOGISTIC, centred=True)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.up:
@@ -125,8 +129,11 @@ def checked(**numbers: int) -> None:
 
 
 @torch.no_grad()
-def start(layers: Sequence[nn.Module], key: Key, gain: float = 1.0) -> None:
-    """Fill layers with random weights that keep the variance of what passes; constants stay 0.
+def start(layers: Sequence[nn.Module], key: Key, gain: float = 1.0, centred: bool = False) -> None:
+    """Fill layers with random weights that keep the variance of what passes.
+
+    gain      factor on the weights
+    centred   True: the inputs are codes, whose middle is one half, and the constants take it off; False: constants stay 0
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 12.
     """
@@ -135,3 +142,5 @@ def start(layers: Sequence[nn.Module], key: Key, gain: float = 1.0) -> None:
         generator = torch.Generator().manual_seed(key.fold(number).seed >> 1)
         spread = gain * math.sqrt(2 / sum(layer.weight.shape))
         layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * spread)
+        if centred:
+            layer.bias.copy_(-0.5 * layer.weight.sum(1))
