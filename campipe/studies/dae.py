@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +34,10 @@ def learn(setting: Setting) -> tuple[dict[str, TiedAutoencoder], CorruptedPatche
     rate = WarmUpCosine(1e-2, 1e-4, 100, STEPS)
     setting.fit("dae", TiedTraining(nets, patches), Training(STEPS, BATCH, rate, ema=0.99, validate_every=2000))
     return {name: net.to("cpu") for name, net in nets.items()}, patches
+
+
+PARTS: dict[str, Callable[[Setting], Any]] = {"dae": learn}
+"""The training by itself: `python -m campipe.studies.part dae dae`."""
 
 
 def study(setting: Setting) -> Result:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from campipe.blocks.denoising.mlp import Mlp
@@ -28,6 +31,10 @@ def learn(setting: Setting) -> Mlp:
     fitted = setting.fit("mlp", PatchLearning(block, patches), training)
     keep(setting, NAME, block, fitted, patches.count * BATCH)
     return block
+
+
+PARTS: dict[str, Callable[[Setting], Any]] = {"mlp": learn}
+"""The training by itself: `python -m campipe.studies.part mlp mlp`."""
 
 
 def study(setting: Setting) -> Result:
