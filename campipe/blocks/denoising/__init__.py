@@ -6,8 +6,10 @@ from campipe.blocks.denoising.dct import SlidingDct
 from campipe.blocks.denoising.dictionary import DctDictionary, Ksvd, TrainedDictionary
 from campipe.blocks.denoising.fourier import FourierThreshold
 from campipe.blocks.denoising.guided import Guided
+from campipe.blocks.denoising.mlp import Mlp
 from campipe.blocks.denoising.nlm import NonLocalMeans
 from campipe.blocks.denoising.raw_unet import RawUnet
+from campipe.blocks.denoising.ssda import Ssda
 from campipe.blocks.denoising.tv import TotalVariation
 from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.denoising.wavelet import Wavelet
@@ -19,9 +21,11 @@ __all__ = [
     "FourierThreshold",
     "Guided",
     "Ksvd",
+    "Mlp",
     "NonLocalMeans",
     "RawUnet",
     "SlidingDct",
+    "Ssda",
     "TotalVariation",
     "TrainedDictionary",
     "Unet",

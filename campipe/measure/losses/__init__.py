@@ -51,6 +51,7 @@ from campipe.measure.losses.perceptual import ContentLoss, PerceptualLoss, conte
 from campipe.measure.losses.pixel import CharbonnierLoss, L1Loss, L2Loss, charbonnier_loss, l1_loss, l2_loss
 from campipe.measure.losses.relative_l2 import RelativeL2Loss, relative_l2_loss
 from campipe.measure.losses.rendered import Rendered
+from campipe.measure.losses.sparsity import SparsityLoss, sparsity_loss
 from campipe.measure.losses.structural import MSSSIMLoss, SSIMLoss, ms_ssim_loss, ssim_loss
 from campipe.measure.losses.style import StyleLoss, gram_matrix, style_loss
 
@@ -83,6 +84,7 @@ __all__ = [
     "RelativisticLoss",
     "Rendered",
     "SSIMLoss",
+    "SparsityLoss",
     "StyleLoss",
     "TotalVariationLoss",
     "WassersteinLoss",
@@ -115,6 +117,7 @@ __all__ = [
     "relativistic_generator",
     "relativistic_least_squares_discriminator",
     "relativistic_least_squares_generator",
+    "sparsity_loss",
     "ssim_loss",
     "style_loss",
     "total_variation_loss",
