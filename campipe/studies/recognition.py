@@ -67,7 +67,7 @@ def camera(photons: float = DIM, block: bool = False) -> Pipeline:
         gain=WHITE / (photons * EFFICIENCY),
         black_level=BLACK,
         bits=BITS,
-        full_well=1e5,
+        full_well=20 * photons * EFFICIENCY,
         prnu=0.01,
     )
     classical = [denoise("guided", name="denoise"), WhiteBalance(torch.tensor(BALANCE)), demosaick("malvar", name="demosaick")]

@@ -107,7 +107,7 @@ class Reader(nn.Module):
 def expose(light: Tensor, transmittance: Tensor, white: Tensor, seeds: Sequence[int], read_noise: float = READ_NOISE) -> Tensor:
     """What a sensor counts behind a pattern of filters, with read noise: (B, 1, H, W), e-.
 
-    light           (B, 3, H, W), linear, >= 0, of the bands of red, green and blue; H and W are multiples of the tile
+    light           (B, 3, H, W), linear, >= 0, of the bands of red, green and blue
     transmittance   (3, tile, tile), from 0 to 1
     white           (B, 1, 1, 1), e- that a light of 1 in one band brings
     seeds           (B,) of the draws; another device draws others
@@ -115,8 +115,8 @@ def expose(light: Tensor, transmittance: Tensor, white: Tensor, seeds: Sequence[
 
     Gradient: with respect to light and transmittance by `counted`, exact for losses of first and second moments.
     """
-    tile = transmittance.shape[-1]
-    pattern = transmittance.repeat(1, light.shape[-2] // tile, light.shape[-1] // tile)
+    height, width, tile = *light.shape[-2:], transmittance.shape[-1]
+    pattern = transmittance.repeat(1, -(-height // tile), -(-width // tile))[..., :height, :width]
     rate = white * (light * pattern).sum(1, keepdim=True)
     counts, read = torch.empty_like(rate), torch.empty_like(rate)
     generator = torch.Generator(light.device)
