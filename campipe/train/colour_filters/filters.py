@@ -33,6 +33,8 @@ class FilterPattern(nn.Module):
     is a mixture, none afterwards.
     """
 
+    bank: Tensor
+
     def __init__(self, tile: int = 4, letters: str | None = None, seed: int = 0) -> None:
         super().__init__()
         self.tile = tile

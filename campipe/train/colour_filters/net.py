@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from campipe.blocks.learned.nets import ResidualNet
 
-
 _LEAST = 0.1  # e-, below which the slope of the root would grow without bound
 
 

@@ -16,7 +16,7 @@ from campipe.ops.surrogate import counted
 from campipe.train.colour_filters.filters import FilterPattern
 from campipe.train.colour_filters.net import PatternNet
 from campipe.train.crops import Crops
-from campipe.train.draws import uniform
+from campipe.train.draws import Numbers, uniform
 from campipe.train.task import Task
 
 READ_NOISE = 1.5
@@ -58,7 +58,7 @@ class ColourFilters(Task):
         pattern = "learned" if self.filters.learned else self.filters.letters
         return {"task": "colour filters", "pattern": pattern, "net": shape, "pace": self.pace, "crops": self.crops.about()}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures (B, 3, H, W), e- at white (B, 1, 1, 1), and the seeds of the counts (B,)."""
         drawn = uniform(self.crops.seed + 1, numbers, 2, self.device)
         low, high = WHITE

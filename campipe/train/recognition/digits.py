@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from campipe.core.errors import CampipeError, ShapeError
-from campipe.train.draws import uniform
+from campipe.train.draws import Numbers, uniform
 
 HEIGHT = (0.7, 0.9)
 """Of a digit's square, as a share of the scene's side."""
@@ -78,11 +77,11 @@ class DigitScenes(nn.Module):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, Tensor]:
         """Linear sRGB light, (B, 3, size, size) in [0, 1], and labels, (B,)."""
         device = self.ink.device
         u = uniform(self.seed, numbers, _DRAWS, device).float()
-        which = (u[:, 0] * len(self)).long() if self.drawn else torch.tensor(list(numbers), device=device) % len(self)
+        which = (u[:, 0] * len(self)).long() if self.drawn else torch.as_tensor(numbers, device=device) % len(self)
         scale = HEIGHT[0] + (HEIGHT[1] - HEIGHT[0]) * u[:, 1]
         place = (1 - scale)[:, None] * (2 * u[:, 2:4] - 1)
         # The grid says where in the digit, -1 to 1, a pixel of the scene lies.

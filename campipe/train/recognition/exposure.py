@@ -15,7 +15,7 @@ from campipe.ops.colour import luminance, srgb_encode
 from campipe.ops.motion_blur import motion_blur
 from campipe.ops.surrogate import clipped
 from campipe.sensor import FrameSensor
-from campipe.train.draws import uniform
+from campipe.train.draws import Numbers, uniform
 from campipe.train.recognition.classifier import Classifier
 from campipe.train.recognition.digits import DigitScenes
 from campipe.train.task import Task
@@ -85,10 +85,10 @@ class TimedExposure(Task):
         start = {"reading": self.reading, "start": self.start, "seed": self.seed}
         return {"task": "exposure", **start, "scenes": self.scenes.seed, "digits": len(self.scenes)}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, Tensor, Tensor]:
         """Grey light (B, 1, H, W), labels, and the numbers."""
         light, labels = self.scenes.batch(numbers)
-        return luminance(light), labels, torch.tensor(list(numbers), device=light.device)
+        return luminance(light), labels, torch.as_tensor(numbers, device=light.device)
 
     def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:  # type: ignore[override]
         light, labels, numbers = batch

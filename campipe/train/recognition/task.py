@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from campipe.core.pipeline import Pipeline
+from campipe.train.draws import Numbers
 from campipe.train.end_to_end import EndToEnd
 from campipe.train.recognition.classifier import Classifier
 from campipe.train.recognition.digits import DigitScenes
@@ -53,10 +54,10 @@ class Recognition(EndToEnd):
         aim = "class" if self.reference is None else "picture"
         return {**super().about(), "aim": aim, "digits": len(self.scenes), "scenes": self.scenes.seed}
 
-    def batch(self, numbers: Sequence[int]) -> tuple[Tensor, ...]:
+    def batch(self, numbers: Numbers) -> tuple[Tensor, ...]:
         """Scenes, labels, and the numbers."""
         light, labels = self.scenes.batch(numbers)
-        return self.prepare(light), labels, torch.tensor(list(numbers))
+        return self.prepare(light), labels, torch.as_tensor(numbers, device=light.device)
 
     def forward(self, batch: tuple[Tensor, ...]) -> Tensor:  # type: ignore[override]
         scene, labels, numbers = batch
