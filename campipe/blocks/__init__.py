@@ -42,6 +42,8 @@ _FILLERS: dict[str, dict[str, str]] = {
         "richardson_lucy": "campipe.blocks.deblurring.richardson_lucy:RichardsonLucy",
         "hyper_laplacian": "campipe.blocks.deblurring.hyper_laplacian:HyperLaplacian",
         "blind": "campipe.blocks.deblurring.blind:Blind",
+        "nafnet": "campipe.blocks.deblurring.nafnet:Nafnet",
+        "wiener_net": "campipe.blocks.deblurring.wiener_net:WienerNet",
     },
     "super_resolve": {
         "back_projection": "campipe.blocks.super_resolving.back_projection:BackProjection",
