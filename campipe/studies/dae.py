@@ -11,7 +11,7 @@ from torch import Tensor
 
 from campipe.blocks.learned.dense import TiedAutoencoder
 from campipe.report.filters import write_filters
-from campipe.studies.result import Claim, Result, Row
+from campipe.studies.result import Claim, Result, Row, tally
 from campipe.studies.setting import Setting
 from campipe.train.autoencoding import KINDS, CorruptedPatches, TiedTraining
 from campipe.train.crops import luma_of
@@ -72,8 +72,8 @@ def study(setting: Setting) -> Result:
         protocol="patches less their means, corrupted; PSNR of all patches together, white 1, the means not counted",
         rows=tuple(rows),
         claims=tuple(claims),
-        reproduced="Tied weights that are trained to undo a corruption become oriented filters, and their code denoises better than as "
-        "many principal components; the row of shrunk components says how much of it is shrinkage.",
+        reproduced="Tied weights are trained to undo a corruption, and their code is held against as many principal components; the row of "
+        f"shrunk components says how much of a gain is shrinkage: {tally(claims)}.",
         budget=f"{round(STEPS * setting.budget)} steps of {BATCH * patches.count} patches, seven nets side by side",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class Claim:
     @property
     def holds(self) -> bool:
         return bool(RELATIONS[self.relation](self.value, self.wanted))
+
+
+def tally(claims: Sequence[Claim]) -> str:
+    """How many claims hold, in words."""
+    return f"{sum(claim.holds for claim in claims)} of {len(claims)} claims hold"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from campipe.blocks.denoising.ssda import Ssda
 from campipe.blocks.inpainting.ssda import SsdaInpainting
 from campipe.blocks.learned.dense import StackedAutoencoder
-from campipe.studies.result import Claim, Result, Row
+from campipe.studies.result import Claim, Result, Row, tally
 from campipe.studies.set12 import PROTOCOL, classical, on_set12, seconds_per_megapixel
 from campipe.studies.setting import Setting
 from campipe.studies.weights import keep
@@ -94,7 +94,7 @@ def study(setting: Setting) -> Result:
         protocol=f"{PROTOCOL}; black or white writing over {SHARE:.0%} of a picture, in letters of 7 to 21 pixels",
         rows=tuple(rows),
         claims=tuple(claims),
-        reproduced="Codes that are sparse, learned one behind the other and then together, denoise patches and take writing away unasked.",
+        reproduced=f"Sparse codes, learned one behind the other and then together, denoise patches and take writing away unasked: {tally(claims)}.",
         budget=f"per code {steps['layer']} steps, then {steps['noise']} for noise and {steps['writing']} for writing, of 16,000 patches",
     )
 
