@@ -59,7 +59,8 @@ def study(setting: Setting) -> Result:
         protocol=f"{PROTOCOL}; one net, told sigma, for sigmas from 0 to 55",
         rows=tuple(rows),
         claims=tuple(claims),
-        reproduced=f"A plain net on patches that is told the noise level, against classical methods that look at patches alike: {tally(claims)}.",
+        reproduced="A plain net on patches that is told the noise level, against classical methods that look at patches alike: "
+        f"{tally(claims)}.",
         budget=f"{round(STEPS * setting.budget)} steps of {BATCH * 225} patches, in bfloat16",
     )
 

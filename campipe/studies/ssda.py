@@ -94,7 +94,8 @@ def study(setting: Setting) -> Result:
         protocol=f"{PROTOCOL}; black or white writing over {SHARE:.0%} of a picture, in letters of 7 to 21 pixels",
         rows=tuple(rows),
         claims=tuple(claims),
-        reproduced=f"Sparse codes, learned one behind the other and then together, denoise patches and take writing away unasked: {tally(claims)}.",
+        reproduced="Sparse codes, learned one behind the other and then together, denoise patches and take writing away unasked: "
+        f"{tally(claims)}.",
         budget=f"per code {steps['layer']} steps, then {steps['noise']} for noise and {steps['writing']} for writing, of 16,000 patches",
     )
 
