@@ -16,7 +16,7 @@ from campipe.ops.demosaick import malvar
 from campipe.train.crops import Crops
 from campipe.train.demosaicking import COUNTED, seen_through
 from campipe.train.denoising import WHITE, with_noise
-from campipe.train.draws import Numbers, normal
+from campipe.train.draws import Numbers, normal, uniform
 from campipe.train.joint import scored
 from campipe.train.task import Batch, Task
 
@@ -26,12 +26,16 @@ BINS = 9
 """A node's samples are cut into so many parts by each feature; the limits between them are the splits that are tried."""
 RIDGE = 1e-6
 """Square of a coefficient that costs as much as a squared error of 1 in one sample, times the samples."""
-LEAST = 1500
+LEAST = 1000
 """Samples that a leaf has at least."""
 FLOOR = (0.5 / WHITE) ** 2
 """Added to the variance of each residual: half a level, so that what is known exactly keeps a finite weight."""
+PRIOR = 500
+"""Samples that the parent of a node counts for in its fit."""
 SEARCHED = 40000
 """Samples of a node that its split is sought with."""
+TOGETHER = 200
+"""Crops that are looked at at a time."""
 MEASURES = ("psnr", "ssim")
 
 
@@ -96,60 +100,99 @@ def likeness(answer: Tensor, clean: Tensor) -> float:
 
 
 @torch.no_grad()
-def grow(field: TreeField, crops: Crops, sigma: float, samples: int) -> None:
+def grow(field: TreeField, crops: Crops, sigma: float, samples: int, share: float = 0.25) -> None:
     """Grow the trees of a field, and begin its potentials with the linear fits and residuals of their leaves.
 
     field     is filled
     crops     where the samples come from
     sigma     of the white noise on the mosaics, on the scale from 0 to 255
     samples   crops that are taken
+    share     of their pixels, drawn at random: neighbours say nearly the same
 
     A split is the one, of all features and limits between ninths of the node's samples, that leaves the smallest squared error of the
     colours when both sides are fitted by ridge regression on their windows. A potential begins with the leaf's fits of colours and steps
-    as its targets, and the inverse of their residuals' covariance as its metric.
+    as its targets, drawn towards those of its parents where it has few samples, and the inverse of their residuals' covariance as its
+    metric.
     """
-    device = field.linear.device
-    numbers = list(range(samples))
-    clean = crops.batch(numbers).to(device)
-    noise = normal(Key(crops.seed).fold("grown").seed, numbers, (1, *clean.shape[-2:]), clean.device)
-    mosaic = seen_through(clean) + sigma / WHITE * noise
-    base = malvar(mosaic, "RGGB")
-    inside = slice(BORDER, -BORDER)
-
-    def rows(x: Tensor) -> Tensor:
-        return x[..., inside, inside].movedim(1, -1).reshape(-1, x.shape[1])
-
-    batch, _, height, width = mosaic.shape
-    seen = rows(windows(mosaic, field.window).reshape(batch, height, width, -1).movedim(-1, 1))
-    features, wanted = rows(tree_features(mosaic, base)), rows(spread(clean - base))
-    where = phases(mosaic)[:, inside, inside].flatten()
+    parts = [_samples(field, crops, sigma, range(first, min(first + TOGETHER, samples)), share) for first in range(0, samples, TOGETHER)]
+    seen, features, wanted, where = (torch.cat(each) for each in zip(*parts, strict=True))
     even = flattener(field.window, seen)
     for phase in range(PHASES):
         chosen = where == phase
         _grow_phase(field, phase, seen[chosen] @ even[phase], features[chosen], wanted[chosen])
 
 
+def _samples(field: TreeField, crops: Crops, sigma: float, numbers: range, share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Windows, features, corrections of colours and steps, and positions, of some pixels of crops: (N, n), (N, 13), (N, 9) and (N,)."""
+    key = Key(crops.seed).fold("grown")
+    clean = crops.batch(numbers)
+    noise = normal(key.seed, numbers, (1, *clean.shape[-2:]), clean.device)
+    mosaic = seen_through(clean) + sigma / WHITE * noise
+    base, inside = malvar(mosaic, "RGGB"), slice(BORDER, -BORDER)
+    batch, _, height, width = mosaic.shape
+    within = torch.zeros(batch, height, width, dtype=torch.bool, device=clean.device)
+    within[:, inside, inside] = True
+    drawn = uniform(key.fold("pixels").seed, numbers, height * width, clean.device).reshape(batch, height, width)
+    kept = (within & (drawn < share)).flatten()
+
+    def rows(x: Tensor) -> Tensor:
+        return x.movedim(1, -1).reshape(-1, x.shape[1])[kept]
+
+    return (
+        windows(mosaic, field.window)[kept],
+        rows(tree_features(mosaic, base)),
+        rows(spread(clean - base)),
+        phases(mosaic).flatten()[kept],
+    )
+
+
 def _grow_phase(field: TreeField, phase: int, seen: Tensor, features: Tensor, wanted: Tensor) -> None:
     node = torch.zeros(len(seen), dtype=torch.long, device=seen.device)
-    for number in range(field.leaves - 1):
+    inner = field.leaves - 1
+    for number in range(inner):
         members = (node == number).nonzero()[:, 0]
         which, limit = _split(seen, features, wanted[:, :3], members)
+        limit = float(torch.tensor(limit).half())  # as it will be kept
         field.feature[phase, number], field.threshold[phase, number] = which, limit
-        # The limit is compared as it will be kept, in 16 bits.
-        node[members] = 2 * number + 1 + (features[members, which] > torch.tensor(limit).half().float()).long()
-    field.threshold[phase] = field.threshold[phase].half().float()
-    whole = _covariance(seen, wanted, _fit(seen, wanted))
+        node[members] = 2 * number + 1 + (features[members, which] > limit).long()
+    fits = _shrunk(seen, wanted, node, inner)
     for leaf in range(field.leaves):
-        members = (node == leaf + field.leaves - 1).nonzero()[:, 0]
-        row = phase * field.leaves + leaf
-        few = len(members) < LEAST // 4
-        x, y = (seen, wanted) if few else (seen[members], wanted[members])
-        fitted = _fit(x, y)
-        field.linear[row] = fitted.T
-        covariance = whole if few else _covariance(x, y, fitted)
+        members = (node == leaf + inner).nonzero()[:, 0]
+        row, fitted = phase * field.leaves + leaf, fits[leaf + inner]
+        # Of a leaf that nothing reached, what is known of all.
+        x, y = (seen[members], wanted[members]) if len(members) > RESIDUALS else (seen, wanted)
+        covariance = _covariance(x, y, fitted)
         covariance = covariance + FLOOR * torch.eye(RESIDUALS, dtype=covariance.dtype, device=covariance.device)
+        field.linear[row] = fitted.T
         # Weights of about 1 where a residual is some levels large.
         field.root[row] = torch.linalg.cholesky(torch.linalg.inv(covariance) * (4 / WHITE) ** 2)
+
+
+def _shrunk(seen: Tensor, wanted: Tensor, node: Tensor, inner: int) -> list[Tensor]:
+    """(n, 9) fit of every node: its own samples, and `PRIOR` more that are as those of its parent."""
+    count = 2 * inner + 1
+    grams, moments, sizes = [], [], [0] * count
+    for number in range(count):
+        members = (node == number).nonzero()[:, 0] if number >= inner else node[:0]
+        x, y = seen[members], wanted[members]
+        grams.append((x.T @ x).double())
+        moments.append((x.T @ y).double())
+        sizes[number] = len(members)
+    for number in range(count - 1, 0, -1):  # up from the leaves
+        parent = (number - 1) // 2
+        grams[parent], moments[parent] = grams[parent] + grams[number], moments[parent] + moments[number]
+        sizes[parent] += sizes[number]
+    fits = []
+    for number in range(count):
+        prior = 0 if number == 0 else PRIOR
+        if number > 0:
+            parent = (number - 1) // 2
+            grams[number], moments[number] = grams[number] + PRIOR * grams[parent], moments[number] + PRIOR * moments[parent]
+        size = max(sizes[number] + prior, 1)
+        grams[number], moments[number] = grams[number] / size, moments[number] / size
+        ridge = RIDGE * torch.eye(grams[number].shape[0], dtype=torch.float64, device=seen.device)
+        fits.append(torch.linalg.solve(grams[number] + ridge, moments[number]).to(seen.dtype))
+    return fits
 
 
 def _fit(x: Tensor, y: Tensor) -> Tensor:
