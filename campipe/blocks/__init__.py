@@ -20,6 +20,7 @@ _FILLERS: dict[str, dict[str, str]] = {
         "hamilton_adams": "campipe.blocks.demosaicking.hamilton_adams:HamiltonAdams",
         "menon": "campipe.blocks.demosaicking.menon:Menon",
         "residual": "campipe.blocks.demosaicking.residual:Residual",
+        "rtf": "campipe.blocks.demosaicking.regression_tree:RegressionTree",
         "wiener": "campipe.blocks.demosaicking.wiener:Wiener",
     },
     "denoise": {

@@ -136,7 +136,7 @@ def _keep(setting: Setting, name: str, block: RegressionTree, measure: str, sigm
     rows = {
         "block": block.block,
         "architecture": ", ".join(f"{key} {value}" for key, value in block.architecture.items()),
-        "parameters": f"{sum(p.numel() for p in block.body.parameters())}, stored as float16, and the splits of the trees",
+        "parameters": f"{sum(t.numel() for t in block.body.state_dict().values())} with the splits of the trees, stored as float16",
         "noise": f"white, sigma {sigma} of 255" if sigma else "none",
         "training data": DATA,
         "loss": "squared difference" if measure == "psnr" else "1 - SSIM",
