@@ -284,7 +284,7 @@ def test_inside_it_is_the_same_as_colour_demosaicing(name, options, peer, peer_o
 
 def test_names_are_listed_and_unknown_ones_are_answered_with_the_list():
     assert {"bilinear", "malvar", "menon", "hamilton_adams", "wiener"} <= set(FILLERS)
-    with pytest.raises(CampipeError, match="bilinear, hamilton_adams, malvar"):
+    with pytest.raises(CampipeError, match="bilinear, hamilton_adams, joint, malvar"):
         blocks.demosaick("nearest")
     with pytest.raises(CampipeError, match="demosaick"):
         blocks.names("demosaic")

@@ -18,7 +18,7 @@ import typer
 import campipe as cp
 from campipe.cli.training import app
 
-COMMANDS = ["demo", "list", "simulate", "develop", "evaluate", "synth", "bench", "import", "calibrate", "rehearse", "gap", "train"]
+COMMANDS = ["demo", "list", "simulate", "develop", "evaluate", "synth", "bench", "import", "calibrate", "rehearse", "gap", "train", "study"]
 
 
 def started(*words: object, **options) -> subprocess.Popen[str]:

@@ -42,7 +42,7 @@ def test_it_trains_says_what_it_reached_and_does_nothing_twice(place, run):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["xyz", "--images", "photos"], "there are"),
+        (["nothing_like_one", "--images", "photos"], "there are"),
         (["tiny.yaml"], "give their folder with --images"),
         (["tiny.yaml", "--images", "nowhere"], "there is no nowhere"),
         (["tiny.yaml", "--images", "photos", "--device", "abacus"], "there is no device 'abacus'"),

@@ -27,12 +27,12 @@ def test_a_shipped_recipe_makes_a_batch_and_its_loss(name, photos, tmp_path):
     import imageio.v3 as imageio
 
     for number in range(5):
-        imageio.imwrite(tmp_path / f"{number}.png", photos["coffee"][:128, number * 20 : number * 20 + 128])
+        imageio.imwrite(tmp_path / f"{number}.png", photos["coffee"][:320, number * 20 : number * 20 + 320])
     recipe = TrainingRecipe.load(name)
     assert recipe == TrainingRecipe.load(f"pipelines/train/{name}.yaml") and recipe.document.about and recipe.document.card.licence
     task = recipe.task(recipe.block(), tmp_path)
     loss = task(task.batch(range(2)))
-    assert loss.ndim == 0 and 0 < float(loss) < 0.2
+    assert loss.ndim == 0 and 0 < float(loss) <= 1
     assert sum(p.numel() for p in task.net.parameters()) * 2 < 3_000_000
     # However its training ends, its last step is small.
     assert recipe.training.rate.at(recipe.training.steps) < recipe.training.rate.at(recipe.training.steps // 3)
