@@ -49,8 +49,8 @@ def study(setting: Setting) -> Result:
         rows.append(Row("net of Gharbi et al. 2016, as released", {"PSNR, dB": found.psnr}, 560_886, found.seconds))
         claims.append(Claim("demosaick_small: time, of the released net's", times["demosaick_small"] / found.seconds, "<=", 0.2))
     for name in CLASSICAL:
-        block: Any = make("demosaick", name)
-        found = run(lambda mosaic, block=block: block.net(mosaic, "RGGB"))  # type: ignore[misc]
+        method: Any = make("demosaick", name)
+        found = run(lambda mosaic, method=method: method.net(mosaic, "RGGB"))  # type: ignore[misc]
         rows.append(Row(name, {"PSNR, dB": found.psnr}, None, found.seconds))
     return Result(
         system="Demosaicking CNN (Gharbi et al. 2016), without noise",

@@ -83,7 +83,7 @@ class EndToEnd(Task):
         """A scalar: how far what the pipeline made is from what is wanted, the further tensors of the batch. To be implemented."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement loss(picture, *wanted)")
 
-    def forward(self, batch: tuple[Tensor, ...]) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: tuple[Tensor, ...]) -> Tensor:
         light, *wanted, numbers = batch
         return self.loss(self.shoot(light, numbers).data, *wanted)
 

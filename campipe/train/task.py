@@ -46,11 +46,11 @@ class Task(nn.Module):
         """The samples of these numbers, on the task's device. They hang on nothing else: not on the steps before, nor on the process."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement batch(numbers)")
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Any) -> Tensor:
         """The loss of a batch, a scalar."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement forward(batch)")
 
-    def rival_loss(self, batch: Batch) -> Tensor:
+    def rival_loss(self, batch: Any) -> Tensor:
         """The loss of the rival, a scalar; what the net gives is a constant to it. Only asked for where there is a rival."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is done; implement rival_loss(batch)")
 

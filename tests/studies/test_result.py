@@ -43,7 +43,7 @@ def test_what_is_no_result_is_refused_in_one_line(content, tmp_path):
     with pytest.raises(CampipeError, match="is no result of a study") as told:
         Result.read(tmp_path / "r.json")
     assert "\n" not in str(told.value)
-    with pytest.raises(CampipeError, match="there is no result .*campipe study other"):
+    with pytest.raises(CampipeError, match=r"there is no result .*campipe study other"):
         Result.read(tmp_path / "other.json")
     with pytest.raises(CampipeError, match=r"compares by one of >=, <="):
         Claim("x", 1.0, ">", 1.0)

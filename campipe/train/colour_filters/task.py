@@ -65,7 +65,7 @@ class ColourFilters(Task):
         white = low * (high / low) ** drawn[:, :1].float()
         return self.crops.batch(numbers), white[..., None, None], (drawn[:, 1] * _SEEDS).long()
 
-    def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         clean, white, seeds = batch
         counts = expose(srgb_decode(clean), self.filters.transmittance(self.progress), white, seeds.tolist())
         return (self.net(counts, white) - clean).abs().mean()

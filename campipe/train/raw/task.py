@@ -70,7 +70,7 @@ class RawDenoising(Task):
         with torch.no_grad():
             return self.sampler.photograph(self.crops.batch(numbers), self.sampler.shots(numbers), numbers)
 
-    def forward(self, batch: RawBatch) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: RawBatch) -> Tensor:
         noisy, clean, noise, shown = batch
         answer = noisy + self.block.correction(noisy, sigma_map(noisy, noise[:, :, None]))
         wanted = rendered(clean, shown)

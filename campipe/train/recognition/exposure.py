@@ -90,7 +90,7 @@ class TimedExposure(Task):
         light, labels = self.scenes.batch(numbers)
         return luminance(light), labels, torch.as_tensor(numbers, device=light.device)
 
-    def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         light, labels, numbers = batch
         seconds, gain = self._drawn(numbers) if self.reading else self.shutter()
         return functional.cross_entropy(self.classifier(self.picture(light, numbers.tolist(), seconds, gain)), labels)

@@ -59,7 +59,7 @@ class Recognition(EndToEnd):
         light, labels = self.scenes.batch(numbers)
         return self.prepare(light), labels, torch.as_tensor(numbers, device=light.device)
 
-    def forward(self, batch: tuple[Tensor, ...]) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: tuple[Tensor, ...]) -> Tensor:
         scene, labels, numbers = batch
         picture = self.shoot(scene, numbers).data
         if self.reference is not None:
