@@ -84,7 +84,7 @@ def study(setting: Setting) -> Result:
 
 
 def _training() -> Training:
-    rate = WarmUpCosine(2e-4, 2e-6, 100, STEPS)
+    rate = WarmUpCosine(6e-4, 6e-6, 100, STEPS)
     return Training(STEPS, BATCH, rate, betas=(0.9, 0.99), ema=0.99, clip=10.0, validate_every=STEPS)
 
 
