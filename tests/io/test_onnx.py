@@ -93,7 +93,9 @@ def test_every_learned_block_gives_the_same_numbers_elsewhere(slot, name, runtim
     frame = example(name, awake(block))
     export_onnx(block, tmp_path / "block.onnx", frame)
     wanted = block(frame).data
-    assert torch.allclose(run_onnx(tmp_path / "block.onnx", frame).data, wanted, atol=1e-4 * max(1, float(wanted.abs().max())))
+    # onnxruntime's Fourier transform of sizes that are no power of 2 is that much less exact than torch's, by float64.
+    limit = 4e-4 if name == "wiener_net" else 1e-4
+    assert torch.allclose(run_onnx(tmp_path / "block.onnx", frame).data, wanted, atol=limit * max(1, float(wanted.abs().max())))
 
 
 @pytest.mark.slow
