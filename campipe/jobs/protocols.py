@@ -86,7 +86,8 @@ def words(slot: str, sigma: float | None) -> str:
         "denoise": f"encoded photos with {noise}, not clipped",
         "deblur": f"linear light blurred by a shaking hand (19 x 19 pixels), with {noise}; 18 pixels at each border left out",
         "super_resolve": "photos as a camera of a lower resolution gives them: blurred by a lens and by pixels, seen through an RGGB "
-        "filter, with 4000 electrons at white and 4 of read noise, demosaicked by Malvar's method and encoded; 12 pixels at each border left out",
+        "filter, with 4000 electrons at white and 4 of read noise, demosaicked by Malvar's method and encoded; 12 pixels at each border "
+        "left out",
     }[slot]
 
 
