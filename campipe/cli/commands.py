@@ -124,6 +124,8 @@ def evaluate(
     images: Annotated[Path | None, typer.Option(help="Folder of photos; a scoreboard needs none.")] = None,
     sigma: Annotated[float | None, typer.Option(help="Standard deviation of the noise, on the 0 to 255 scale.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table as Markdown and CSV, and a figure.")] = None,
+    pairs: Annotated[str | None, typer.Option("--set", help="The folder is a published set: sid, eld, sidd, sidd_blocks or dnd.")] = None,
+    count: Annotated[int | None, typer.Option(help="Pairs of a published set, evenly through it; without it, all.")] = None,
     json: Json = False,
 ) -> None:
     """Measure how well blocks restore photos that were damaged: score, seconds and memory of each, side by side."""
@@ -137,6 +139,13 @@ def evaluate(
         return
     if images is None:
         raise CampipeError("blocks are evaluated on photos; give their folder with --images")
+    if pairs is not None:
+        from campipe.jobs.score_sets import evaluate_set
+
+        with screen.progress("evaluating") as progress:
+            said = evaluate_set(pairs, images, block, count=count, out=out, progress=progress)
+        screen.say(said)
+        return
     with screen.progress("evaluating") as progress:
         scores = job(block, images, sigma=sigma, progress=progress)
     files = write_tables(scores, block, images, sigma, out) if out is not None else []

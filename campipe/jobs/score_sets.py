@@ -16,6 +16,7 @@ from campipe.blocks.base import Block
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.developing import develop
+from campipe.io.atomic import write_bytes
 from campipe.io.datasets.dnd import write_box
 from campipe.io.datasets.pairs import Pair, PairSet, open_set
 from campipe.isp.levels import Levels
@@ -126,6 +127,35 @@ def score_folder(
 ) -> list[SetScore]:
     """`score_set` of a folder of one of the published sets, by the set's name."""
     return score_set(open_set(name, folder), block, count=count, align=name == "eld", progress=progress)
+
+
+def evaluate_set(
+    name: str,
+    folder: str | os.PathLike[str],
+    block: str,
+    *,
+    count: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """What `campipe evaluate denoise/NAME --set` says: a table, or of DND, whose authors keep the clean frames, the files they score.
+
+    block   "denoise/raw_unet", or the name alone
+    out     folder: of the table as set_NAME.md, or of DND's files
+    """
+    slot, _, named = block.rpartition("/")
+    if slot not in ("", "denoise"):
+        raise CampipeError(f"published sets of noisy frames are for denoisers, but {block} came; name one: denoise/raw_unet")
+    if name == "dnd":
+        if out is None:
+            raise CampipeError("DND's authors keep the clean frames; give a folder with --out for what they score")
+        return f"{out}: {len(write_submission(open_set(name, folder), named, out, progress))} files"
+    scores = score_folder(name, folder, named, count=count, progress=progress)
+    table = as_markdown(scores, f"{named} on {name}: {len(scores)} pairs; PSNR of raw frames, 1 = white level, held to [0, 1].")
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        write_bytes(Path(out) / f"set_{name}.md", table.encode())
+    return table
 
 
 def as_markdown(scores: list[SetScore], about: str) -> str:

@@ -48,6 +48,7 @@ SHIPPED = {
     "hamilton_adams": "campipe.blocks.demosaicking:HamiltonAdams",
     "menon": "campipe.blocks.demosaicking:Menon",
     "residual": "campipe.blocks.demosaicking:Residual",
+    "joint": "campipe.blocks.demosaicking.joint:Joint",
     "rtf": "campipe.blocks.demosaicking.regression_tree:RegressionTree",
     "wiener": "campipe.blocks.demosaicking:Wiener",
     "wiener_deblur": "campipe.blocks.deblurring:Wiener",

@@ -11,7 +11,7 @@ from campipe.core.frame import Capture, Frame
 from campipe.io.datasets import Pair, PairSet, open_set
 from campipe.io.dng import write_dng
 from campipe.isp.levels import Levels
-from campipe.jobs.score_sets import as_markdown, denoised, score_folder, score_pair, score_set, write_submission
+from campipe.jobs.score_sets import as_markdown, denoised, evaluate_set, score_folder, score_pair, score_set, write_submission
 
 MATRIX = torch.tensor([[[1.6, -0.4, -0.2], [-0.2, 1.6, -0.4], [0.0, -0.5, 1.5]]])
 
@@ -99,6 +99,9 @@ def test_a_folder_of_raw_files_is_scored_by_the_name_of_its_set(tmp_path):
         write_dng(path, Frame(data.round(), "dn", Capture(pattern="RGGB", **levels)))
     (score,) = score_folder("sid", tmp_path, denoise("dct"))
     assert score.name == "10003_00_0.04s" and score.psnr > score.noisy + 3
+    said = evaluate_set("sid", tmp_path, "denoise/dct", count=1, out=tmp_path / "out")
+    assert f"| 1 pairs, as taken | {score.noisy:.2f} | {score.psnr:.2f} |" in said
+    assert (tmp_path / "out" / "set_sid.md").read_text() == said
     (again,) = open_set("sid", tmp_path)
     unit = Levels()(again.noisy).data * 250
     assert score.noisy == pytest.approx(-10 * math.log10(float((unit.clamp(0, 1) - scene()).square().mean())), abs=0.05)
@@ -109,3 +112,10 @@ def test_boxes_whose_clean_twins_are_kept_are_written_for_their_authors(tmp_path
     boxes = Known(Pair("0001_01", pair().noisy, None))
     (file,) = write_submission(boxes, denoise("dct"), tmp_path / "out")
     assert file.name == "0001_01.mat" and loadmat(file)["Idenoised_crop"].shape == (32, 32)
+
+
+def test_sets_are_for_denoisers_and_boxes_need_a_folder(tmp_path):
+    with pytest.raises(CampipeError, match="are for denoisers, but demosaick/menon came"):
+        evaluate_set("sid", tmp_path, "demosaick/menon")
+    with pytest.raises(CampipeError, match="give a folder with --out"):
+        evaluate_set("dnd", tmp_path, "denoise/dct")

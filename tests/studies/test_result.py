@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from campipe.core.errors import CampipeError
-from campipe.jobs.scoreboard import scoreboard, section
+from campipe.jobs.scoreboard import held, scoreboard, section
 from campipe.studies import find, names
 from campipe.studies.result import Claim, Result, Row
 
@@ -35,6 +37,11 @@ def test_the_board_has_every_score_and_says_which_claims_hold():
     board = scoreboard({first: RESULT})
     assert f"[{first}](#{first}) | A net (Somebody 2010) | 1 of 2 |" in board
     assert all(name in board.split("Not run yet")[1] for name in names()[1:])
+
+
+def test_the_page_in_the_docs_is_that_of_the_results_that_ship():
+    page = Path(__file__).resolve().parents[2] / "docs" / "scoreboard.md"
+    assert page.read_text(encoding="utf-8") == scoreboard(held())
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"rows": []}', '{"rows": [{"name": 1, "other": 2}], "claims": []}'])
