@@ -122,6 +122,16 @@ def test_example_11_gives_noise_the_statistics_of_a_texture(tmp_path, capsys):
     assert (picture.height, picture.width) == (48, 144)
 
 
+def test_example_9_trains_a_denoiser_that_is_better_than_nothing_at_once(photo, tmp_path, capsys):
+    for number in range(2):
+        (tmp_path / f"{number}.png").write_bytes(Path(photo).read_bytes())
+    example(9).main(str(tmp_path), steps=60)
+    said = dict(re.findall(r"^(\w[\w ]+?) +([\d.]+) dB$", capsys.readouterr().out, flags=re.MULTILINE))
+    assert set(said) == {"trained here", "dct", "nlm", "wavelet", "noisy"}
+    assert 20.17 < float(said["noisy"]) < 22  # 20 log10(255 / 25), and a little more where values are clipped
+    assert float(said["trained here"]) > float(said["noisy"]) + 3 and float(said["dct"]) > float(said["wavelet"]) - 1
+
+
 def test_example_10_brings_the_picture_nearer_with_every_part_of_the_camera(photo, capsys):
     example(10).main(photo, steps=10)
     said = capsys.readouterr().out
