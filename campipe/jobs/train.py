@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from campipe.blocks.learned.base import Learned
 from campipe.core.errors import CampipeError
 from campipe.io.atomic import write_bytes
+from campipe.report.training import training_figure
 from campipe.train.card import about, card
 from campipe.train.checkpoint import Checkpoint
 from campipe.train.devices import device_of
@@ -17,13 +19,15 @@ from campipe.train.log import read_log
 from campipe.train.loop import CHECKPOINT, LOG, Fitted, Progress, fit
 from campipe.train.recipe import TrainingRecipe
 
+FIGURE = "log.svg"
+
 
 @dataclass(frozen=True)
 class Trained:
     """What a training left.
 
     scores   on the photos that were held out
-    files    weights and card
+    files    weights, card, and where matplotlib is installed a figure of the log
     """
 
     block: str
@@ -60,7 +64,7 @@ def train(
     task = loaded.task(block, images)
     fitted = fit(task, loaded.training, _folder(out), device=device_of(device), workers=workers, progress=progress)
     task.to("cpu")
-    return _write(loaded, block, fitted, out / "weights.safetensors")
+    return _write(loaded, block, fitted, out, out / "weights.safetensors")
 
 
 def export(recipe: str | Path, out: str | Path, path: str | Path) -> Trained:
@@ -80,15 +84,19 @@ def export(recipe: str | Path, out: str | Path, path: str | Path) -> Trained:
     block.body.load_state_dict({**held.weights, **(held.averaged or {})})
     rows = [row for row in read_log(Path(out) / LOG) if "loss" not in row]
     scores = {name: value for name, value in (rows[-1] if rows else {}).items() if name not in ("step", "cpu_seconds")}
-    return _write(loaded, block, Fitted(held.step, scores, held.seconds), path)
+    return _write(loaded, block, Fitted(held.step, scores, held.seconds), Path(out), path)
 
 
-def _write(recipe: TrainingRecipe, block: Learned, fitted: Fitted, path: Path) -> Trained:
+def _write(recipe: TrainingRecipe, block: Learned, fitted: Fitted, out: Path, path: Path) -> Trained:
     block.save(path, about(recipe, fitted))
     beside = path.with_suffix(".md")
     name = path.stem if path.stem != "weights" else Path(recipe.source).stem
     write_bytes(beside, card(name, recipe, block, fitted).encode())
-    return Trained(block.block, fitted.steps, fitted.seconds, fitted.scores, (str(path), str(beside)))
+    files = [path, beside]
+    if find_spec("matplotlib") is not None:
+        files.append(out / FIGURE)
+        write_bytes(out / FIGURE, training_figure(read_log(out / LOG), f"{name}: {block.block}").encode())
+    return Trained(block.block, fitted.steps, fitted.seconds, fitted.scores, tuple(map(str, files)))
 
 
 def _folder(out: Path) -> Path:

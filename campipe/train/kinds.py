@@ -71,6 +71,7 @@ class ShakenData(Data):
 class RawNetwork(ResidualNetwork):
     blocks: Count | None = None
     coarse: Count | None = None
+    bounded: bool | None = None
 
 
 class RawData(Data):

@@ -126,4 +126,4 @@ def test_the_net_that_is_trained_fits_into_its_file(tmp_path):
     block = RawUnet(weights=None, others=None, width=32, blocks=5, coarse=2)
     assert sum(weight.numel() for weight in block.body.parameters()) <= 1_450_000
     assert block.save(tmp_path / "w.safetensors").stat().st_size < 3_000_000
-    assert RawUnet(weights=tmp_path / "w.safetensors").architecture == {"width": 32, "blocks": 5, "coarse": 2}
+    assert RawUnet(weights=tmp_path / "w.safetensors").architecture == {"width": 32, "blocks": 5, "bounded": True, "coarse": 2}

@@ -62,7 +62,8 @@ def test_a_training_of_seconds_is_better_than_its_base_on_photos_it_never_saw(pl
 
 
 def test_the_weights_and_their_card_say_what_they_are(place, trained):
-    weights, card = (Path(file) for file in trained.files)
+    weights, card, figure = (Path(file) for file in trained.files)
+    assert ">psnr<" in figure.read_text(encoding="utf-8")
     block = Residual(weights=weights)
     assert block.architecture == {"width": 8, "blocks": 1}
     text = card.read_text()

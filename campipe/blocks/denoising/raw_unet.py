@@ -32,13 +32,13 @@ class RawUnet(Learned, Denoiser):
     width     channels of its finest level, where there are no weights
     blocks    its residual blocks at each side of a level
     coarse    residual blocks of its coarsest level; None: twice as many
+    bounded   True: what is added is bound to the noise within the net, so that a clean shot stays as it is (where there are no weights)
     seed      of the weights that a training begins with
 
     One set of weights serves every camera, since the noise comes from the capture: a map of sigma, sqrt(S x + O) of the profile at the
     level x that a mosaic's plane has around the pixel (5 x 5 binomial weights). Planes are laid over one another as in every crop of a
     mosaic, so that all phases are treated alike. No layer has a constant term: twice the light with twice the noise gives twice the
-    result, at any exposure. What is added is bound to the noise within the net, so that a clean shot stays as it is, and a pixel changes by
-    6 sigma at most. `stabilise` concerns other pictures alone.
+    result, at any exposure. A pixel changes by 6 sigma at most. `stabilise` concerns other pictures alone.
     A large mosaic is done piece by piece within, but its pieces lie on a grid of 8 pixels: a crop that does not begin on the grid comes out
     slightly otherwise.
 
@@ -59,17 +59,18 @@ class RawUnet(Learned, Denoiser):
         width: int = 32,
         blocks: int = 2,
         coarse: int | None = None,
+        bounded: bool = True,
         stabilise: bool = True,
         seed: int = 0,
         name: str | None = None,
     ) -> None:
         super().__init__(sigma, stabilise, name)
         further = {} if coarse is None else {"coarse": coarse}
-        self._make_body(weights, {"width": width, "blocks": blocks, **further}, seed)
+        self._make_body(weights, {"width": width, "blocks": blocks, "bounded": bool(bounded), **further}, seed)
         self.others = None if others is None else Unet(weights=others)
 
     def build(self, **architecture: Any) -> nn.Module:
-        return UNet(PLANES, cell=1, bounded=True, **architecture)
+        return UNet(PLANES, cell=1, **architecture)
 
     def net(self, x: Tensor, sigma: Tensor) -> Tensor:
         if x.shape[-3] == PLANES:

@@ -75,7 +75,7 @@ def test_a_training_of_seconds_takes_noise_away_from_a_camera_that_it_never_saw(
     done = train(path, folder, tmp_path / "out")
     assert done.scores["psnr"] > done.scores["base_psnr"] + 1 and done.scores["raw_psnr"] > done.scores["base_raw_psnr"] + 1
     block = RawUnet(weights=tmp_path / "out" / "weights.safetensors", others=None)
-    assert block.architecture == {"width": 8, "blocks": 1, "coarse": 1}
+    assert block.architecture == {"width": 8, "blocks": 1, "bounded": True, "coarse": 1}
 
 
 def test_the_recipe_that_ships_holds_cameras_out_and_its_net_fits():
