@@ -28,10 +28,10 @@ def training_figure(rows: Sequence[dict[str, Any]], title: str) -> str:
             above.plot(*zip(*points, strict=True) if points else ((), ()), color=colour, label=name, linewidth=1.2)
         above.set(yscale="log", title=title)
         above.legend(frameon=False)
-        name = next((key for row in judged for key in row if key not in _APART), None)
-        if name is not None:
-            below.plot([row["step"] for row in judged], [row[name] for row in judged], marker="o", markersize=3, color="#0f766e")
-        below.set(xlabel="step", ylabel=name or "not validated yet")
+        score = next((key for row in judged for key in row if key not in _APART), None)
+        if score is not None:
+            below.plot([row["step"] for row in judged], [row[score] for row in judged], marker="o", markersize=3, color="#0f766e")
+        below.set(xlabel="step", ylabel=score or "not validated yet")
         for axes in (above, below):
             axes.grid(alpha=0.3)
             axes.spines["right"].set_visible(False)
