@@ -61,6 +61,20 @@ def photos() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
+def cut_photos(photos, tmp_path_factory) -> Callable[[int, int], Path]:
+    """A folder of the upper left corners of three photos, of a height and width, as something small to train on."""
+    import imageio.v3 as imageio
+
+    def cut(height: int, width: int) -> Path:
+        folder = tmp_path_factory.mktemp("photos")
+        for name in ("coffee", "astronaut", "chelsea"):
+            imageio.imwrite(folder / f"{name}.png", photos[name][:height, :width])
+        return folder
+
+    return cut
+
+
+@pytest.fixture(scope="session")
 def emva1288() -> Iterator[ModuleType]:
     """The `emva1288` package, release 1.0.2, which still calls a function that NumPy 2 took away."""
     with pytest.MonkeyPatch.context() as patch:

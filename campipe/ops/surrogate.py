@@ -90,20 +90,10 @@ def rounded(value: Tensor) -> Tensor:
     return _Round.apply(value)
 
 
-class _Floor(torch.autograd.Function):
-    generate_vmap_rule = True
-
+class _Floor(_Round):
     @staticmethod
     def forward(value: Tensor) -> Tensor:
         return value.floor()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return grad
 
 
 def floored(value: Tensor) -> Tensor:

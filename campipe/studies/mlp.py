@@ -9,7 +9,7 @@ import torch
 
 from campipe.blocks.denoising.mlp import Mlp
 from campipe.studies.result import Claim, Result, Row, tally
-from campipe.studies.set12 import PROTOCOL, classical, on_set12, seconds_per_megapixel
+from campipe.studies.set12 import PROTOCOL, by_sigma, classical, on_set12, seconds_per_megapixel
 from campipe.studies.setting import Setting
 from campipe.studies.weights import keep
 from campipe.train.patchwise import NoisyPatches, PatchLearning
@@ -45,13 +45,13 @@ def study(setting: Setting) -> Result:
     seconds = seconds_per_megapixel(block.to("cpu").net, torch.full((1, 1, 1, 1), 25 / 255))
     count = sum(p.numel() for p in block.body.parameters())
     published = "BSD68, sigma 25: 28.96 dB, of a net of 28 million parameters (table 1 of FFDNet)"
-    rows = [Row("perceptron, 17 x 17 pixels, 4 layers of 600", _scores(ours), count, seconds, published)]
+    rows = [Row("perceptron, 17 x 17 pixels, 4 layers of 600", by_sigma(ours), count, seconds, published)]
     names = {"dct": "sliding cosine transform", "nlm": "non-local means"}
     claims = []
     for name, held in twins.items():
         known = {sigma: value for sigma, value in held.items() if value is not None}
         if known:
-            rows.append(Row(names[name], _scores(known)))
+            rows.append(Row(names[name], by_sigma(known)))
             claims.append(Claim(f"Set12, sigma 25: above {names[name]}, dB", ours[25.0] - known[25.0], ">=", 0.0))
     return Result(
         system="A plain perceptron on patches: Burger et al., CVPR 2012",
@@ -63,7 +63,3 @@ def study(setting: Setting) -> Result:
         f"{tally(claims)}.",
         budget=f"{round(STEPS * setting.budget)} steps of {BATCH * 225} patches, in bfloat16",
     )
-
-
-def _scores(found: dict[float, float]) -> dict[str, float]:
-    return {f"sigma {sigma:.0f}: PSNR, dB": value for sigma, value in found.items()}

@@ -14,7 +14,7 @@ from campipe.blocks.denoising.ssda import Ssda
 from campipe.blocks.inpainting.ssda import SsdaInpainting
 from campipe.blocks.learned.dense import StackedAutoencoder
 from campipe.studies.result import Claim, Result, Row, tally
-from campipe.studies.set12 import PROTOCOL, classical, on_set12, seconds_per_megapixel
+from campipe.studies.set12 import PROTOCOL, by_sigma, classical, on_set12, seconds_per_megapixel
 from campipe.studies.setting import Setting
 from campipe.studies.weights import keep
 from campipe.train.autoencoding import LayerTraining
@@ -73,11 +73,11 @@ def study(setting: Setting) -> Result:
     denoiser, inpainter = learn_noise(setting).to(setting.device), learn_writing(setting).to(setting.device)
     ours = {sigma: on_set12(setting, denoiser.net, sigma, setting.device) for sigma in SIGMAS}
     level = torch.full((1, 1, 1, 1), 25 / 255)
-    rows = [Row("stacked auto-encoder, noise", _scores(ours), _count(denoiser), seconds_per_megapixel(denoiser.to("cpu").net, level))]
+    rows = [Row("stacked auto-encoder, noise", by_sigma(ours), _count(denoiser), seconds_per_megapixel(denoiser.to("cpu").net, level))]
     claims = []
     wavelet = {sigma: found for sigma in SIGMAS if (found := classical(setting, "wavelet", sigma)) is not None}
     if wavelet:
-        rows.append(Row("wavelets, BayesShrink", _scores(wavelet)))
+        rows.append(Row("wavelets, BayesShrink", by_sigma(wavelet)))
         claims.append(Claim("Set12, sigma 25: above wavelets, dB", ours[25.0] - wavelet[25.0], ">=", 0.0))
     cleaned = _on_writing(setting, lambda seen, mask: inpainter.net(seen))
     seconds = seconds_per_megapixel(inpainter.to("cpu").net)
@@ -98,10 +98,6 @@ def study(setting: Setting) -> Result:
         f"{tally(claims)}.",
         budget=f"per code {steps['layer']} steps, then {steps['noise']} for noise and {steps['writing']} for writing, of 16,000 patches",
     )
-
-
-def _scores(found: dict[float, float]) -> dict[str, float]:
-    return {f"sigma {sigma:.0f}: PSNR, dB": value for sigma, value in found.items()}
 
 
 def _count(block: Ssda | SsdaInpainting) -> int:

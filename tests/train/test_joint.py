@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import imageio.v3 as imageio
 import pytest
 import torch
 
@@ -40,11 +39,8 @@ card: {data: photos of a test, licence: none}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, photos) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for name in ("coffee", "astronaut", "chelsea"):
-        imageio.imwrite(folder / f"{name}.png", photos[name][:128, :128])
-    return folder
+def folder(cut_photos) -> Path:
+    return cut_photos(128, 128)
 
 
 def crops(folder: Path, size: int = 40, **options: object) -> Crops:

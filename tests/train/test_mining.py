@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import imageio.v3 as imageio
 import pytest
 import torch
 
@@ -24,11 +23,8 @@ def grating(amplitude: float, cycles: int, side: int = 64) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, photos) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for name in ("coffee", "astronaut", "chelsea"):
-        imageio.imwrite(folder / f"{name}.png", photos[name][:128, :160])
-    return folder
+def folder(cut_photos) -> Path:
+    return cut_photos(128, 160)
 
 
 def table(names: tuple[str, ...], places: list[tuple[int, int, int]]) -> Mined:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
@@ -23,11 +22,8 @@ from campipe.train.super_resolution.task import BORDER, SuperResolution, scored
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, photos) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for name in ("coffee", "astronaut", "chelsea"):
-        imageio.imwrite(folder / f"{name}.png", photos[name][:192, :192])
-    return folder
+def folder(cut_photos) -> Path:
+    return cut_photos(192, 192)
 
 
 def task(folder: Path, factor: int = 2, size: int = 64) -> SuperResolution:

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from campipe.blocks.learned.base import Learned
+from campipe.blocks.learned.limit import whole_cells
 from campipe.blocks.learned.nafnet import NafNet
 from campipe.core.errors import ShapeError
 from campipe.ops.colour import srgb_decode, srgb_encode
-from campipe.ops.filters import mirror_pad
 
 STRIDE = 8
 """Pixels of the picture that the net's coarsest level sees as one: planes of half the resolution, and two halvings."""
@@ -47,7 +47,7 @@ class Refined(Learned):
         level = sigma.to(x.dtype).square().reshape(1, 1, 1, 1) if sigma.ndim == 0 else sigma.to(x.dtype).square().mean(1, keepdim=True)
         told = ((level.clamp_min(_TINY**2).sqrt() / white + _DARK).log() / _SPREAD).expand(x.shape[0], 1, height, width)
         seen = [_three(each) for each in (x / white, base / white, shown)]
-        planes = functional.pixel_unshuffle(_whole(torch.cat([*seen, told], 1)), 2)
+        planes = functional.pixel_unshuffle(whole_cells(torch.cat([*seen, told], 1), STRIDE), 2)
         body = self.body
         assert isinstance(body, NafNet)
         found = functional.pixel_shuffle(self.run_body(planes, body.reach), 2)[..., :height, :width].to(x.dtype)
@@ -58,10 +58,3 @@ class Refined(Learned):
 
 def _three(x: Tensor) -> Tensor:
     return x if x.shape[1] == 3 else x.expand(-1, 3, -1, -1)
-
-
-def _whole(x: Tensor) -> Tensor:
-    """A picture continued by its mirror image below and to the right, up to whole cells of the coarsest level."""
-    for dim in (-2, -1):
-        x = mirror_pad(x, 0, -x.shape[dim] % STRIDE, dim)
-    return x

@@ -11,7 +11,9 @@ from torch.nn import functional
 
 from campipe.blocks.demosaicking.slot import Demosaicker
 from campipe.blocks.learned.base import Learned
-from campipe.blocks.learned.joint_net import CELL, JointNet
+from campipe.blocks.learned.joint_net import JointNet
+from campipe.blocks.learned.limit import limited
+from campipe.blocks.learned.scales import CELL
 from campipe.core import pattern as patterns
 from campipe.core.frame import Frame
 from campipe.core.shot import Shot
@@ -24,8 +26,6 @@ from campipe.ops.stabilise import stabilise, unstabilise
 
 STRIDE = 2 * CELL
 """Pixels of the mosaic that the coarsest level sees as one, and pixels of its mirror image that are put around it."""
-LARGEST = 6.0
-"""What a measured pixel is changed by, in sigma, at most; of Gaussian noise one pixel in 500 million lies further out."""
 
 
 class Joint(Learned, Demosaicker):
@@ -127,9 +127,8 @@ class Joint(Learned, Demosaicker):
         else:
             spread = whole(level.expand_as(mosaic))
         added = self.correction(whole(mosaic), spread)[..., top : top + height, left : left + width].reshape(*lead, 3, height, width)
-        limit = LARGEST * level
         seen = _seen(pattern, height, width, mosaic.device)
-        return malvar(mosaic, pattern) + torch.where(seen, torch.maximum(torch.minimum(added, limit), -limit), added)
+        return malvar(mosaic, pattern) + torch.where(seen, limited(added, level), added)
 
     def correction(self, mosaic: Tensor, sigma: Tensor) -> Tensor:
         """What is added to the base, (B, 1, H, W) to (B, 3, H, W), of an RGGB mosaic; H and W are multiples of 8.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from campipe.blocks.denoising.slot import Denoiser
 from campipe.blocks.learned.base import Learned
+from campipe.blocks.learned.limit import limited
 from campipe.core.errors import CampipeError
 from campipe.ops.patches import by_patches, window
 
@@ -18,8 +19,6 @@ CONTRAST, LEVEL = 5.0, 10.0
 """Factors on a patch less its mean, and on sigma, before the net: pixels over 0.2, as Burger et al. have it, and sigmas of about 1."""
 HIGHEST, RANGE = 55 / 255, 1.5
 """Sigma that nets are trained up to, and white less black, with some room, of the pictures that they are trained on."""
-LARGEST = 6.0
-"""What is taken off a pixel, in sigma, at most; of Gaussian noise one pixel in 500 million lies further out."""
 
 
 class PatchDenoiser(Learned, Denoiser):
@@ -61,7 +60,7 @@ class PatchDenoiser(Learned, Denoiser):
             raise CampipeError(f"the window of a patch spreads by more than 0 pixels, but {spread!r} came; None is for all alike")
 
     def net(self, x: Tensor, sigma: Tensor) -> Tensor:
-        planes, limit = x.flatten(0, 1), LARGEST * sigma
+        planes = x.flatten(0, 1)
         height, width = sigma.shape[-2:]
         levels = sigma.to(x.dtype).expand(*x.shape[:2], height, width).flatten(0, 1)
         highest = levels.amax((1, 2), keepdim=True)
@@ -77,7 +76,7 @@ class PatchDenoiser(Learned, Denoiser):
 
         weights = window(self.side, self.spread, planes)
         change = (by_patches(answer, self.side, self.stride, weights, planes, *maps) / scale).reshape(x.shape)
-        return x + torch.maximum(torch.minimum(change, limit), -limit)
+        return x + limited(change, sigma)
 
     def change(self, patches: Tensor, level: Tensor) -> Tensor:
         """What is added to patches, (..., side^2), whose noise level is (..., 1)."""

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from campipe.blocks.denoising.slot import Denoiser
-from campipe.blocks.denoising.unet import LARGEST, Unet
+from campipe.blocks.denoising.unet import Unet
 from campipe.blocks.learned.base import Learned
-from campipe.blocks.learned.unet import STRIDE, UNet
+from campipe.blocks.learned.limit import limited, whole_cells
+from campipe.blocks.learned.scales import CELL
+from campipe.blocks.learned.unet import UNet
 from campipe.core.errors import ShapeError
 from campipe.core.frame import Frame
 from campipe.ops.filters import mirror_pad
@@ -86,12 +88,8 @@ class RawUnet(Learned, Denoiser):
         """(B, 4, H, W), and its sigma, (B or 1, 4 or 1, H or 1, W or 1)."""
         height, width = planes.shape[-2:]
         sigma = sigma.to(planes.dtype).expand(-1, PLANES, -1, -1)
-        mapped = sigma.shape[-2:] != (1, 1)
-        if mapped:
-            sigma = sigma.expand(planes.shape)
-        added = self.correction(_whole(planes), _whole(sigma) if mapped else sigma)[..., :height, :width]
-        limit = LARGEST * sigma
-        return planes + torch.maximum(torch.minimum(added, limit), -limit)
+        told = whole_cells(sigma.expand(planes.shape), CELL) if sigma.shape[-2:] != (1, 1) else sigma
+        return planes + limited(self.correction(whole_cells(planes, CELL), told)[..., :height, :width], sigma)
 
     def correction(self, planes: Tensor, sigma: Tensor) -> Tensor:
         """What is added, (B, 4, H, W), H and W multiples of 4: sigma is (B or 1, 4, 1, 1), or a map of the shape of the planes."""
@@ -134,10 +132,3 @@ def sigma_map(planes: Tensor, noise: Tensor) -> Tensor:
     variance = shot.clamp_min(0) * x.clamp_min(0) + floor.clamp_min(0)
     positive = variance > 0
     return torch.where(positive, torch.where(positive, variance, 1).sqrt(), 0)
-
-
-def _whole(x: Tensor) -> Tensor:
-    """Planes continued by their mirror image below and to the right, up to whole cells of the coarsest level."""
-    for dim in (-2, -1):
-        x = mirror_pad(x, 0, -x.shape[dim] % (STRIDE // 2), dim)
-    return x

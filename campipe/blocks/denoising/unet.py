@@ -11,12 +11,9 @@ from torch.nn import functional
 
 from campipe.blocks.denoising.slot import Denoiser
 from campipe.blocks.learned.base import Learned
+from campipe.blocks.learned.limit import limited, whole_cells
 from campipe.blocks.learned.unet import STRIDE, UNet
 from campipe.core.errors import CampipeError, ShapeError
-from campipe.ops.filters import mirror_pad
-
-LARGEST = 6.0
-"""What is taken off a pixel, in sigma, at most; of Gaussian noise one pixel in 500 million lies further out."""
 
 
 class Unet(Learned, Denoiser):
@@ -99,9 +96,8 @@ class Unet(Learned, Denoiser):
         sigma = sigma.to(x.dtype).expand(-1, x.shape[1], -1, -1)
         if sigma.shape[-2:] != (1, 1):
             sigma = sigma.expand(*x.shape)
-        added = self.correction(_whole(x), _whole(sigma) if sigma.shape[-2:] != (1, 1) else sigma)
-        limit = LARGEST * sigma
-        return x + torch.maximum(torch.minimum(added[..., :height, :width], limit), -limit)
+        told = whole_cells(sigma, STRIDE) if sigma.shape[-2:] != (1, 1) else sigma
+        return x + limited(self.correction(whole_cells(x, STRIDE), told)[..., :height, :width], sigma)
 
     def correction(self, x: Tensor, sigma: Tensor) -> Tensor:
         """What is added, (B, C, H, W), H and W multiples of 8: sigma is (B or 1, C, 1, 1), or a map of the shape of x."""
@@ -111,10 +107,3 @@ class Unet(Learned, Denoiser):
         else:
             found = self.run_body(torch.cat([planes, functional.avg_pool2d(sigma, 2)], 1), self._unet.reach)
         return functional.pixel_shuffle(found, 2)
-
-
-def _whole(x: Tensor) -> Tensor:
-    """A picture continued by its mirror image below and to the right, up to whole cells of the coarsest level."""
-    for dim in (-2, -1):
-        x = mirror_pad(x, 0, -x.shape[dim] % STRIDE, dim)
-    return x

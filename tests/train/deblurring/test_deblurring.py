@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import imageio.v3 as imageio
 import pytest
 import torch
 
@@ -30,11 +29,8 @@ SMALL = {"weights": None, "width": 8, "blocks": 1, "coarse": 1}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, photos) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for name in ("coffee", "astronaut", "chelsea"):
-        imageio.imwrite(folder / f"{name}.png", photos[name][:160, :160])
-    return folder
+def folder(cut_photos) -> Path:
+    return cut_photos(160, 160)
 
 
 def task(folder: Path, blind: bool = False, size: int = 88, **options: object) -> Deblurring:
