@@ -14,9 +14,9 @@ from campipe.studies.restored import BATCH, CROP, PROTOCOL, STEPS, Restored, on_
 from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train.checkpoint import plain
-from campipe.train.frozen import Frozen
 from campipe.train.noise2noise.blind_spot import BlindSpot
 from campipe.train.noise2noise.corruptions import WHITE, Gaussian
+from campipe.train.noise2noise.frozen import Frozen
 from campipe.train.noise2noise.neighbours import Neighbours
 from campipe.train.noise2noise.pairs import FrozenPairs
 from campipe.train.noise2noise.restoring import Restoring

@@ -13,8 +13,8 @@ from campipe.blocks.learned.dense import TiedAutoencoder
 from campipe.report.filters import write_filters
 from campipe.studies.result import Claim, Result, Row, tally
 from campipe.studies.setting import Setting
-from campipe.train.autoencoding import KINDS, CorruptedPatches, TiedTraining
 from campipe.train.crops import luma_of
+from campipe.train.patches.autoencoding import KINDS, CorruptedPatches, TiedTraining
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 

@@ -16,8 +16,8 @@ from campipe.ops.filters import gaussian_blur
 from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train import draws
-from campipe.train.damages import KINDS
-from campipe.train.features import FeatureLearning, write_features
+from campipe.train.perception.damages import KINDS
+from campipe.train.perception.features import FeatureLearning, write_features
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 

@@ -17,7 +17,7 @@ from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train.demosaicking import seen_through
 from campipe.train.denoising import WHITE, with_noise
-from campipe.train.joint import scored
+from campipe.train.jdd.joint import scored
 
 SIGMAS = (5, 10, 15, 20)
 """Of the noise on the mosaic, on the scale from 0 to 255."""

@@ -17,9 +17,9 @@ from campipe.studies.perception import OWN, PSNR, Judge, seconds_per_megapixel
 from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train import draws
-from campipe.train.adversarial import Adversarial
 from campipe.train.demosaicking import COUNTED, seen_through
-from campipe.train.joint import BORDER, JointDemosaicking
+from campipe.train.jdd.joint import BORDER, JointDemosaicking
+from campipe.train.perception.adversarial import Adversarial
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Batch, Training
 

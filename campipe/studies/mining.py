@@ -22,9 +22,9 @@ from campipe.studies.setting import Setting
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
 from campipe.train.demosaicking import Demosaicking, seen_through
-from campipe.train.joint import scored
+from campipe.train.jdd.joint import scored
+from campipe.train.jdd.mining import Demosaick, Mined, MinedCrops, mine
 from campipe.train.loop import CHECKPOINT
-from campipe.train.mining import Demosaick, Mined, MinedCrops, mine
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 

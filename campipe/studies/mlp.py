@@ -12,7 +12,7 @@ from campipe.studies.result import Claim, Result, Row, tally
 from campipe.studies.set12 import PROTOCOL, by_sigma, classical, on_set12, seconds_per_megapixel
 from campipe.studies.setting import Setting
 from campipe.studies.weights import keep
-from campipe.train.patchwise import NoisyPatches, PatchLearning
+from campipe.train.patches.patchwise import NoisyPatches, PatchLearning
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training
 

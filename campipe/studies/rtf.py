@@ -21,7 +21,7 @@ from campipe.studies.setting import Setting
 from campipe.train.crops import Crops
 from campipe.train.demosaicking import seen_through
 from campipe.train.denoising import WHITE, with_noise
-from campipe.train.joint import scored
+from campipe.train.jdd.joint import scored
 from campipe.train.regression_tree import MEASURES, FieldFitting, grow, likeness
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Fitted, Training

@@ -12,7 +12,7 @@ from torch import Tensor
 from campipe.blocks import denoise
 from campipe.core.random import Key
 from campipe.studies.setting import Setting
-from campipe.train.patchwise import rounded_psnr
+from campipe.train.patches.patchwise import rounded_psnr
 
 PROTOCOL = "white Gaussian noise of sigma/255 that is not clipped; answers clipped and rounded to 8 bits; mean of the pictures' PSNR"
 

@@ -17,8 +17,8 @@ from campipe.studies.result import Claim, Result, Row, tally
 from campipe.studies.set12 import PROTOCOL, by_sigma, classical, on_set12, seconds_per_megapixel
 from campipe.studies.setting import Setting
 from campipe.studies.weights import keep
-from campipe.train.autoencoding import LayerTraining
-from campipe.train.patchwise import SHARE, NoisyPatches, OverlaidPatches, Patches, PatchLearning, rounded_psnr, written_over
+from campipe.train.patches.autoencoding import LayerTraining
+from campipe.train.patches.patchwise import SHARE, NoisyPatches, OverlaidPatches, Patches, PatchLearning, rounded_psnr, written_over
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Fitted, Training
 

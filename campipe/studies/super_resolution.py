@@ -16,7 +16,7 @@ from campipe.ops.upsample import cubic, lanczos3, upsample
 from campipe.studies.perception import OWN, PSNR, Judge, seconds_per_megapixel
 from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
-from campipe.train.adversarial import Adversarial
+from campipe.train.perception.adversarial import Adversarial
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.super_resolution.task import COUNTED, SuperResolution, scored
 from campipe.train.task import Training

@@ -21,8 +21,8 @@ from campipe.studies.result import Claim, Result, Row
 from campipe.studies.setting import Setting
 from campipe.train.demosaicking import COUNTED, seen_through
 from campipe.train.denoising import WHITE, with_noise
-from campipe.train.interpolated import LOSSES, Interpolated, InterpolatedNet
-from campipe.train.joint import scored
+from campipe.train.jdd.interpolated import LOSSES, Interpolated, InterpolatedNet
+from campipe.train.jdd.joint import scored
 from campipe.train.loop import CHECKPOINT
 from campipe.train.schedules import WarmUpCosine
 from campipe.train.task import Training

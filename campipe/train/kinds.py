@@ -16,7 +16,7 @@ from campipe.blocks.super_resolving.srresnet import SrResNet
 from campipe.train.deblurring.task import Deblurring
 from campipe.train.demosaicking import Demosaicking
 from campipe.train.denoising import Denoising
-from campipe.train.joint import JointDemosaicking
+from campipe.train.jdd.joint import JointDemosaicking
 from campipe.train.raw.task import RawDenoising
 from campipe.train.sections import Channels, Count, Data, Levels, NoisyData, Number, Strict, Whole
 from campipe.train.super_resolution.task import SuperResolution

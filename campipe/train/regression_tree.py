@@ -17,7 +17,7 @@ from campipe.train.crops import Crops
 from campipe.train.demosaicking import COUNTED, seen_through
 from campipe.train.denoising import WHITE, with_noise
 from campipe.train.draws import Numbers, normal, uniform
-from campipe.train.joint import scored
+from campipe.train.jdd.joint import scored
 from campipe.train.task import Batch, Task
 
 BORDER = 8

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from campipe.blocks.demosaicking.joint import LARGEST, Joint
+from campipe.blocks.demosaicking.joint import Joint
 from campipe.blocks.demosaicking.malvar import Malvar
 from campipe.blocks.learned.joint_net import JointNet
+from campipe.blocks.learned.limit import LARGEST
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Capture, Frame

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from campipe.blocks.denoising.mlp import Mlp
-from campipe.blocks.denoising.patchwise import HIGHEST, LARGEST, PatchDenoiser
+from campipe.blocks.denoising.patchwise import HIGHEST, PatchDenoiser
 from campipe.blocks.denoising.ssda import Ssda
 from campipe.blocks.inpainting.ssda import SsdaInpainting
+from campipe.blocks.learned.limit import LARGEST
 from campipe.core.errors import CampipeError
 from campipe.core.frame import Frame
 from campipe.ops.patches import by_patches, window

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from campipe.blocks.denoising.raw_unet import RawUnet, sigma_map
-from campipe.blocks.denoising.unet import LARGEST
+from campipe.blocks.learned.limit import LARGEST
 from campipe.core import pattern as patterns
 from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.frame import Capture, Frame

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from campipe.blocks.denoising.unet import LARGEST, Unet
+from campipe.blocks.denoising.unet import Unet
+from campipe.blocks.learned.limit import LARGEST
 from campipe.blocks.learned.unet import UNet
 from campipe.core.errors import CampipeError, ShapeError
 

@@ -14,7 +14,7 @@ from campipe.core.errors import CampipeError, ShapeError
 from campipe.core.resources import find
 from campipe.measure.features import NETWORKS, VGG16, VGG19, CampipeSmall, feature_network, load_features
 from campipe.measure.losses import lpips
-from campipe.train.damages import KINDS
+from campipe.train.perception.damages import KINDS
 
 # Weights of the convolutional parts as the papers' layers have them, and as Keras prints them for VGG: without their classifiers.
 COUNTS = {"vgg16": 14_714_688, "vgg19": 20_024_384, "alexnet": 2_469_696, "squeezenet": 722_496, "campipe-small": 462_304}

@@ -24,7 +24,7 @@ def setting(tmp_path, monkeypatch):
                 draws.integers(0, 255, (shape[0] // 4 + 1, shape[1] // 4 + 1, *shape[2:])), np.ones((4, 4, *[1] * (len(shape) - 2)))
             )
             imageio.imwrite(tmp_path / folder / f"{number}.png", smooth[: shape[0], : shape[1]].astype(np.uint8))
-    monkeypatch.setattr("campipe.train.patchwise.MIDST", 24)
+    monkeypatch.setattr("campipe.train.patches.patchwise.MIDST", 24)
     monkeypatch.setattr(set12, "classical", lambda *_: 20.0)
     return Setting(tmp_path / "photos", tmp_path, tmp_path / "out")
 

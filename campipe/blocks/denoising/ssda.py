@@ -23,7 +23,7 @@ class Ssda(PatchDenoiser):
     seed      of the weights that a training begins with
 
     The patch that comes out is what the last layer says, and nothing of the noisy one goes around the codes. Made by
-    `campipe.train.autoencoding`: each code is learned by itself, with the sparsity of its units, and then all layers at once.
+    `campipe.train.patches.autoencoding`: each code is learned by itself, with the sparsity of its units, and then all layers at once.
     Source: Xie, Xu, Chen, "Image denoising and inpainting with deep neural networks", NIPS 2012; here the noise level is a further input,
     and a patch is seen less its mean. Gradient: exact.
     """

@@ -12,9 +12,9 @@ from campipe.core.errors import ShapeError
 from campipe.core.random import Key
 from campipe.train.crops import Crops
 from campipe.train.draws import Numbers, uniform
-from campipe.train.frozen import Frozen
 from campipe.train.loop import Batch
 from campipe.train.noise2noise.corruptions import Corruption
+from campipe.train.noise2noise.frozen import Frozen
 from campipe.train.noise2noise.restoring import Restoring
 
 BOX = 4

@@ -14,9 +14,9 @@ from campipe.core.random import Key
 from campipe.measure.losses.pixel import l2_loss
 from campipe.train.crops import Crops
 from campipe.train.draws import Numbers, uniform
-from campipe.train.frozen import Frozen
 from campipe.train.loop import Batch
 from campipe.train.noise2noise.corruptions import Corruption
+from campipe.train.noise2noise.frozen import Frozen
 from campipe.train.noise2noise.restoring import Restoring
 
 PAIRS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))

@@ -15,9 +15,9 @@ from campipe.measure.losses.pixel import l1_loss, l2_loss
 from campipe.train.checkpoint import plain
 from campipe.train.crops import Crops
 from campipe.train.draws import Numbers
-from campipe.train.frozen import Frozen
 from campipe.train.loop import Batch
 from campipe.train.noise2noise.corruptions import Corruption
+from campipe.train.noise2noise.frozen import Frozen
 from campipe.train.noise2noise.restoring import Restoring
 
 LOSSES = ("l2", "l1", "l0")

@@ -9,10 +9,10 @@ from torch import nn
 from campipe.blocks.learned.blind_unet import BlindUnet
 from campipe.core.errors import ShapeError
 from campipe.train.crops import Crops
-from campipe.train.frozen import Frozen
 from campipe.train.loop import Training, fit
 from campipe.train.noise2noise.blind_spot import BOX, WINDOW, BlindSpot, hide
 from campipe.train.noise2noise.corruptions import Gaussian
+from campipe.train.noise2noise.frozen import Frozen
 from campipe.train.noise2noise.neighbours import PAIRS, WEIGHT, Neighbours, pair
 from campipe.train.noise2noise.pairs import FrozenPairs
 from campipe.train.schedules import WarmUpCosine

@@ -13,7 +13,7 @@ from campipe.blocks.learned.dense import Dense, StackedAutoencoder, TiedAutoenco
 from campipe.measure.losses.sparsity import sparsity_loss
 from campipe.train.crops import Crops, luma_of
 from campipe.train.draws import Numbers, normal
-from campipe.train.patchwise import Patches, decayed
+from campipe.train.patches.patchwise import Patches, decayed
 from campipe.train.task import Batch, Task
 
 KINDS = ("gaussian", "masking")

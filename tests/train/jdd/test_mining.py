@@ -13,7 +13,7 @@ from campipe.core.errors import CampipeError
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
 from campipe.train.draws import uniform
-from campipe.train.mining import JITTER, QUIET, VISIBLE, Mined, MinedCrops, mine, moire, thin_structures
+from campipe.train.jdd.mining import JITTER, QUIET, VISIBLE, Mined, MinedCrops, mine, moire, thin_structures
 
 
 def grating(amplitude: float, cycles: int, side: int = 64) -> torch.Tensor:

@@ -10,8 +10,8 @@ import torch
 from campipe.core.errors import CampipeError
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
-from campipe.train.frozen import Frozen
 from campipe.train.noise2noise.corruptions import Gaussian
+from campipe.train.noise2noise.frozen import Frozen
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from campipe.blocks.inpainting.ssda import SsdaInpainting
 from campipe.blocks.learned.dense import StackedAutoencoder, TiedAutoencoder
 from campipe.core.errors import CampipeError
 from campipe.synth.photos import Photos
-from campipe.train.autoencoding import CorruptedPatches, LayerTraining, TiedTraining
 from campipe.train.crops import Crops
 from campipe.train.loop import Task, fit
-from campipe.train.patchwise import NoisyPatches, OverlaidPatches, PatchLearning, written_over
+from campipe.train.patches.autoencoding import CorruptedPatches, LayerTraining, TiedTraining
+from campipe.train.patches.patchwise import NoisyPatches, OverlaidPatches, PatchLearning, written_over
 from campipe.train.schedules import Constant
 from campipe.train.task import Training
 

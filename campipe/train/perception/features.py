@@ -18,7 +18,7 @@ from campipe.measure.features.trunk import FeatureNetwork
 from campipe.measure.features.vgg import CampipeSmall
 from campipe.train import draws
 from campipe.train.crops import Crops
-from campipe.train.damages import BLOCK, KINDS, damaged
+from campipe.train.perception.damages import BLOCK, KINDS, damaged
 from campipe.train.task import Batch, Task
 
 WIDTH, CODE = 256, 128

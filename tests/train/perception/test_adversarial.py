@@ -11,8 +11,8 @@ from torch import nn
 from campipe.core.errors import CampipeError
 from campipe.measure.features import CampipeSmall
 from campipe.measure.losses import NonSaturatingLoss, RelativisticLoss, l2_loss, lpips
-from campipe.train.adversarial import Adversarial, PatchDiscriminator
 from campipe.train.loop import Training, fit
+from campipe.train.perception.adversarial import Adversarial, PatchDiscriminator
 from campipe.train.schedules import Constant
 from campipe.train.task import Task
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 import pytest
 import scipy.fft
@@ -18,10 +16,10 @@ from campipe.ops.demosaick import bilinear
 from campipe.studies.features import blur_over_noise, ranked
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
-from campipe.train.damages import KINDS, NOISE, STEP, blurred, coarsened, damaged, mosaicked, noisy, quantised, recoloured
 from campipe.train.demosaicking import seen_through
-from campipe.train.features import CODE, FeatureLearning, Learner, _contrast, write_features
 from campipe.train.loop import Training, fit
+from campipe.train.perception.damages import KINDS, NOISE, STEP, blurred, coarsened, damaged, mosaicked, noisy, quantised, recoloured
+from campipe.train.perception.features import CODE, FeatureLearning, Learner, _contrast, write_features
 from campipe.train.schedules import Constant
 
 
@@ -31,11 +29,8 @@ def picture(photos) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def learning(tmp_path_factory, photos) -> FeatureLearning:
-    folder: Path = tmp_path_factory.mktemp("photos")
-    for name in ("coffee", "astronaut", "chelsea"):
-        imageio.imwrite(folder / f"{name}.png", photos[name][:192, :192])
-    return FeatureLearning(Crops(Photos.under(folder), 32, colour=0.0, scenes=0.0, held_out=1))
+def learning(cut_photos) -> FeatureLearning:
+    return FeatureLearning(Crops(Photos.under(cut_photos(192, 192)), 32, colour=0.0, scenes=0.0, held_out=1))
 
 
 def one(strength: float) -> torch.Tensor:

@@ -16,8 +16,8 @@ from campipe.ops.demosaick import malvar
 from campipe.synth.photos import Photos
 from campipe.train.crops import Crops
 from campipe.train.demosaicking import seen_through
-from campipe.train.interpolated import REACH, Interpolated, InterpolatedNet
-from campipe.train.joint import BORDER, JointDemosaicking
+from campipe.train.jdd.interpolated import REACH, Interpolated, InterpolatedNet
+from campipe.train.jdd.joint import BORDER, JointDemosaicking
 from campipe.train.loop import fit
 from campipe.train.recipe import TrainingRecipe
 

@@ -1,0 +1,1 @@
+"""What pictures look like: features learned without labels, and training against a discriminator."""
