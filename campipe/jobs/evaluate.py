@@ -46,7 +46,7 @@ class Score:
 def evaluate(what: str, images: str | Path, *, sigma: float | None = None, progress: Progress | None = None) -> list[Score]:
     """Examine every block of a slot, or one.
 
-    what       "demosaick", "denoise" or "deblur", or one block, "denoise/bm3d"
+    what       "demosaick", "denoise", "deblur" or "super_resolve", or one block, "denoise/bm3d"
     images     folder of photos
     sigma      standard deviation of the noise on the 0 to 255 scale; None: the protocol's own
     progress   called with (done, all, words)
